@@ -1,0 +1,52 @@
+# missive_room(NAME DEPENDS target...)
+#
+# Makes the static library missive_NAME from every .cpp below NAME/, a GoogleTest program NAME_test from
+# every *_test.cpp, and a Google Benchmark program NAME_bench from every *_bench.cpp. A new file needs no edit here.
+add_library(missive_options INTERFACE)
+target_compile_features(missive_options INTERFACE cxx_std_20)
+target_compile_options(missive_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  $<$<BOOL:${MISSIVE_WERROR}>:-Werror>)
+target_include_directories(missive_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(missive_options INTERFACE FUSE_USE_VERSION=312)
+if(MISSIVE_SANITIZE)
+  target_compile_options(missive_options INTERFACE
+    -fsanitize=${MISSIVE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(missive_options INTERFACE -fsanitize=${MISSIVE_SANITIZE})
+endif()
+
+function(missive_room name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cpp$")
+  add_library(missive_${name} STATIC ${sources})
+  target_link_libraries(missive_${name} PUBLIC missive_options ${ARG_DEPENDS})
+  if(NOT MISSIVE_TESTS)
+    return()
+  endif()
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  foreach(test IN LISTS tests)
+    missive_program(${test} target)
+    target_link_libraries(${target} PRIVATE missive_${name} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS ${name})
+  endforeach()
+  set(benches ${all})
+  list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
+  foreach(bench IN LISTS benches)
+    missive_program(${bench} target)
+    target_link_libraries(${target} PRIVATE missive_${name} benchmark::benchmark_main)
+    set_property(GLOBAL APPEND PROPERTY MISSIVE_BENCHES ${target})
+  endforeach()
+endfunction()
+
+# A program named after its path: real/zar/merkle_test.cpp becomes real_zar_merkle_test.
+function(missive_program source target_variable)
+  file(RELATIVE_PATH relative ${PROJECT_SOURCE_DIR} ${source})
+  string(REGEX REPLACE "\\.cpp$" "" target ${relative})
+  string(REPLACE "/" "_" target ${target})
+  add_executable(${target} ${source})
+  set(${target_variable} ${target} PARENT_SCOPE)
+endfunction()

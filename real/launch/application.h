@@ -1,0 +1,47 @@
+#pragma once
+// The registry of applications one can launch. Adding one: a launch trace in
+// traces/launch/NAME.trace.gz (its manifest) and one line in application.cpp.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "real/zar/builder.h"
+
+namespace missive::launch {
+
+enum class ReadyMark { first_window, first_output };
+
+struct Application {
+  std::string name;                   // JSON value: "gnumeric"
+  std::vector<std::string> packages;  // Debian 12 packages whose closure is the application's root
+  std::vector<std::string> command;
+  ReadyMark ready = ReadyMark::first_window;
+  std::string what;
+};
+const std::vector<Application>& applications();
+// Throws InputError with the nearest name.
+const Application& application(const std::string& name);
+
+// A recorded start: files opened, page runs in order, name look-ups. Format: traces/README.md.
+struct LaunchTrace {
+  zar::Selection selection;
+  std::uint64_t opens = 0, lookups_found = 0, lookups_missing = 0;
+  std::uint64_t pages_touched = 0;
+};
+// Reads a .trace.gz. Throws InputError with file and line.
+LaunchTrace read_trace(const std::filesystem::path& file);
+
+// Where downloads, roots, images and host parameters live: $MISSIVE_HOME, else
+// $XDG_CACHE_HOME/missive-sim, else
+// ~/.cache/missive-sim.
+std::filesystem::path home();
+
+// The application's root directory (a minimal Debian 12 with the application installed, as a
+// package manager would). Made on first use by scripts/app-root (mmdebstrap); later calls download
+// nothing. Throws NotAvailable (tool or right missing, offline) or RunError. `progress` gets
+// one-line messages.
+std::filesystem::path ensure_root(const Application& application,
+                                  void (*progress)(const std::string&) = nullptr);
+
+}  // namespace missive::launch

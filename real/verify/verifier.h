@@ -1,0 +1,61 @@
+#pragma once
+// Verifiers: how a launcher convinces itself that the bytes an untrusted cache handed over are the
+// image that the vendor signed. Two families behind one registry:
+//
+//   tree      collision-resistant Merkle tree, needs no secret, works on first sight     (sha256)
+//   mac       keyed MAC whose tag was made right after a successful tree verification    (mac)
+//
+// Adding one: its own file and one line in registry.cpp. The name is the JSON value and the --help
+// text.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "real/verify/keychain.h"
+#include "real/zar/merkle.h"
+
+namespace missive::verify {
+
+// What was actually run over the bytes: compared with the plan, exactly.
+struct Work {
+  std::uint64_t bytes_hashed = 0, blocks_hashed = 0, bytes_authenticated = 0;
+};
+
+// The trusted description an image is held against, out of a boot block whose signature was
+// checked.
+struct Expected {
+  zar::Digest name;
+  zar::TreeShape shape;
+  std::string application;
+  std::uint64_t version = 0;
+};
+
+// Hashes every block and compares the image's name. Throws RunError naming application and image
+// when it differs.
+Work verify_tree(std::span<const std::byte> image, const Expected& expected);
+
+// A tag record as kept in the untrusted store: says which image and version it is for; worth
+// nothing without the key.
+struct TagRecord {
+  std::vector<std::byte> bytes;
+};
+
+// Only after verify_tree succeeded on the same bytes. The tag is bound to name, length, application
+// and version.
+TagRecord make_tag(std::span<const std::byte> image, const Expected& expected, const MacKey& key,
+                   Work* work = nullptr);
+// Throws RunError when the record is malformed, for another image or version, or does not match;
+// constant-time compare.
+Work verify_tag(std::span<const std::byte> image, const Expected& expected, const MacKey& key,
+                const TagRecord& record);
+
+struct VerifierInfo {
+  std::string name;  // JSON value: "sha256", "mac"
+  std::string what;
+  bool keyed = false;
+};
+const std::vector<VerifierInfo>& verifiers();
+
+}  // namespace missive::verify
