@@ -38,6 +38,9 @@ Mapping Mapping::read_only(int fd, std::size_t length, const std::string& what) 
 Mapping Mapping::anonymous(std::size_t length, const std::string& what) {
   void* p = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) throw_errno("cannot get memory for " + what);
+  // Where huge pages are to be had on request, a fresh page costs one fault per 2 MiB instead of
+  // 512. madvise(2); a refusal only costs time.
+  ::madvise(p, length, MADV_HUGEPAGE);
   Mapping m;
   m.data_ = {static_cast<std::byte*>(p), length};
   return m;

@@ -1,0 +1,203 @@
+#include "models/launch.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace missive {
+
+namespace {
+
+constexpr std::uint64_t kDigestBytes = 32;
+
+// Every step of a launch waits for the one before it, except inside a batch of blocks.
+class Chain {
+ public:
+  explicit Chain(Plan& plan) : plan_(plan) {}
+  void then(Step step) {
+    step.after = ends_;
+    ends_ = {plan_.add(std::move(step))};
+  }
+  // Two steps that both start when the chain has come this far; the chain goes on when both are
+  // done.
+  void then_together(Step a, Step b) {
+    a.after = b.after = ends_;
+    ends_ = {plan_.add(std::move(a)), plan_.add(std::move(b))};
+  }
+
+ private:
+  Plan& plan_;
+  std::vector<StepId> ends_;
+};
+
+Step step(std::string name, Phase phase, Place place, std::vector<Demand> demands) {
+  Step s;
+  s.name = std::move(name);
+  s.phase = phase;
+  s.place = place;
+  s.demands = std::move(demands);
+  return s;
+}
+
+Demand calls(std::string cost, std::uint64_t n = 1) { return {std::move(cost), n, {}, 0}; }
+Demand items(std::string cost, std::uint64_t n) { return {std::move(cost), 0, {}, n}; }
+
+void fetch(Chain& chain, const LaunchScenario& s) {
+  Step ask = step("fetch.recipe.request", Phase::fetch, Place::cache,
+                  {calls("unix_round_trip"), calls("http_request")});
+  ask.transfer = Transfer{s.origin_link, {}};
+  chain.then(std::move(ask));
+
+  Step recipe = step("fetch.recipe", Phase::fetch, Place::origin, {});
+  recipe.transfer = Transfer{s.origin_link, s.image.recipe};
+  recipe.amounts[Amount::bytes_fetched] = s.image.recipe.count;
+  Step check = step("fetch.recipe.check", Phase::fetch, Place::cache,
+                    {{"http_receive", 0, s.image.recipe, 0},
+                     {"sha256_blocks", 0, s.image.nodes, 0},
+                     items("store_lookup", s.image.blocks)});
+  chain.then_together(std::move(recipe), std::move(check));
+
+  for (std::uint64_t done = 0, batch = 0; done < s.missing_blocks; ++batch) {
+    const std::uint64_t n = std::min(s.batch_blocks, s.missing_blocks - done);
+    const Bytes bytes{n * s.image.block_size};
+    const std::string name = "fetch.blocks." + std::to_string(batch);
+    Step request = step(name + ".request", Phase::fetch, Place::cache, {calls("http_request")});
+    request.transfer = Transfer{s.origin_link, {n * kDigestBytes}};
+    chain.then(std::move(request));
+
+    // The body streams: what has arrived is checked and stored while the rest is on its way.
+    Step body = step(name, Phase::fetch, Place::origin, {});
+    body.transfer = Transfer{s.origin_link, bytes};
+    body.amounts[Amount::bytes_fetched] = bytes.count;
+    body.amounts[Amount::blocks_fetched] = n;
+    Step keep = step(name + ".keep", Phase::fetch, Place::cache,
+                     {{"http_receive", 0, bytes, 0},
+                      {"sha256_blocks", 0, bytes, n},
+                      {"store_put", 0, bytes, n}});
+    chain.then_together(std::move(body), std::move(keep));
+    done += n;
+  }
+}
+
+void verify(Chain& chain, const LaunchScenario& s) {
+  const bool first_sight = s.temperature != Temperature::hot;
+  const Bytes length = s.image.length;
+  Step v = step("verify", Phase::verify, Place::launcher, {});
+  // Copied memory was touched when it was filled; mapped memory faults at its first reading.
+  if (s.hand_over == HandOver::sealed) v.demands.push_back({"map_touch", 0, length, 0});
+  if (!s.keyed || first_sight) {
+    v.demands.push_back({"sha256_blocks", 0, length, s.image.blocks});
+    v.demands.push_back({"sha256_blocks", 0, s.image.nodes, 0});
+    v.amounts[Amount::bytes_hashed] = length.count;
+    v.amounts[Amount::blocks_hashed] = s.image.blocks;
+  }
+  if (s.keyed) {
+    v.demands.push_back({"gmac", 1, length, 0});
+    v.amounts[Amount::bytes_authenticated] = length.count;
+  }
+  chain.then(std::move(v));
+  if (s.keyed && first_sight)
+    chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("unix_round_trip")}));
+}
+
+void boot(Chain& chain, const LaunchScenario& s) {
+  Step deliver = step("boot.deliver", Phase::boot, Place::launcher, {});
+  std::uint64_t lookups_left = 0;
+  deliver.amounts[Amount::files_delivered] = s.image.files;
+  if (s.delivery == "extract") {
+    deliver.demands = {{"extract", 1, s.image.content, s.image.files},
+                       items("extract_node", s.image.nodes_other)};
+    deliver.amounts[Amount::bytes_delivered] = s.image.content.count;
+  } else {
+    deliver.demands = {calls("fuse_mount"),
+                       items("fuse_lookup", s.image.run_lookups),
+                       {"fuse_read_ahead", 0, s.image.run_bytes, s.image.runs}};
+    deliver.amounts[Amount::bytes_delivered] = s.image.run_bytes.count;
+    lookups_left = s.application.lookups - std::min(s.application.lookups, s.image.run_lookups);
+  }
+  chain.then(std::move(deliver));
+  chain.then(step("boot.start", Phase::boot, Place::launcher, {calls("picoprocess_start")}));
+  Step own = step("boot.application", Phase::boot, Place::application, {calls("native_ready")});
+  if (lookups_left > 0) own.demands.push_back(items("fuse_lookup", lookups_left));
+  chain.then(std::move(own));
+}
+
+void check(const LaunchScenario& s) {
+  if (s.delivery != "extract" && s.delivery != "fuse")
+    throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
+                                "\"; there are extract and fuse");
+  if (s.image.block_size == 0 || s.image.length.count != s.image.blocks * s.image.block_size)
+    throw std::invalid_argument("launch: image length is not blocks times block size");
+  if (s.temperature == Temperature::hot && s.missing_blocks != 0)
+    throw std::invalid_argument("launch: a hot cache lacks no blocks");
+  if (s.missing_blocks > s.image.blocks)
+    throw std::invalid_argument("launch: more blocks missing than the image has");
+  if (s.batch_blocks == 0) throw std::invalid_argument("launch: a batch holds at least one block");
+}
+
+}  // namespace
+
+std::string to_string(Temperature t) {
+  switch (t) {
+    case Temperature::cold:
+      return "cold";
+    case Temperature::warm:
+      return "warm";
+    case Temperature::hot:
+      return "hot";
+  }
+  throw std::logic_error("temperature");
+}
+
+std::string to_string(HandOver h) { return h == HandOver::sealed ? "sealed" : "copy"; }
+
+Temperature parse_temperature(const std::string& text) {
+  for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot})
+    if (text == to_string(t)) return t;
+  throw std::invalid_argument("\"" + text + "\" is no temperature; there are cold, warm and hot");
+}
+
+HandOver parse_hand_over(const std::string& text) {
+  for (const auto h : {HandOver::sealed, HandOver::copy})
+    if (text == to_string(h)) return h;
+  throw std::invalid_argument("\"" + text + "\" is no hand-over; there are sealed and copy");
+}
+
+Plan plan_launch(const LaunchScenario& s) {
+  check(s);
+  Plan plan;
+  Chain chain(plan);
+  chain.then(step("create", Phase::create, Place::launcher,
+                  {calls("boot_block_check"), calls("picoprocess_create")}));
+  chain.then(step("lookup", Phase::lookup, Place::launcher,
+                  {calls("unix_connect"), calls("unix_round_trip")}));
+  if (s.temperature != Temperature::hot) {
+    fetch(chain, s);
+    Step assemble = step("assemble", Phase::assemble, Place::cache,
+                         {{"assemble", 1, s.image.length, 0}});
+    assemble.amounts[Amount::bytes_assembled] = s.image.length.count;
+    chain.then(std::move(assemble));
+  }
+  Step map = step("map", Phase::map, Place::launcher, {});
+  if (s.hand_over == HandOver::sealed) {
+    map.demands = {calls("hand_over_sealed")};
+    map.amounts[Amount::bytes_mapped] = s.image.length.count;
+  } else {
+    map.demands = {{"hand_over_copy", 1, s.image.length, 0}};
+    map.amounts[Amount::bytes_copied] = s.image.length.count;
+  }
+  chain.then(std::move(map));
+  if (s.keyed)
+    chain.then(step("tag_lookup", Phase::tag_lookup, Place::launcher, {calls("unix_round_trip")}));
+  verify(chain, s);
+  boot(chain, s);
+  return plan;
+}
+
+Plan plan_native() {
+  Plan plan;
+  plan.add(step("boot.application", Phase::boot, Place::application, {calls("native_ready")}));
+  return plan;
+}
+
+}  // namespace missive

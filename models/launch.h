@@ -1,0 +1,72 @@
+#pragma once
+// The launch of one application from an untrusted cache, as a plan. docs/models.md draws it.
+//
+//   create      picoprocess and boot block check            (launcher)
+//   lookup      connect, ask the cache what it has          (launcher, cache)
+//   fetch       recipe, then missing blocks by batches      (cache, origin; cold and warm only)
+//   assemble    blocks into one sealed memory file          (cache; cold and warm only)
+//   map         the image into the launcher: mapped or copied
+//   tag_lookup  the tag from the untrusted store            (keyed verifier only)
+//   verify      tree, or MAC when a tag was there; on first sight both
+//   tag_store   the new tag                                 (keyed verifier, first sight only)
+//   boot        deliver the files, start, the application's own work until its ready mark
+//
+// All amounts are exact: they come from the image's real index and from which blocks the cache
+// holds. What the application itself does is not modelled: its own time is the native twin's
+// (parameter native_ready.call_s); what the untrusted path adds to it is.
+
+#include <cstdint>
+#include <string>
+
+#include "models/plan.h"
+
+namespace missive {
+
+enum class Temperature { cold, warm, hot };
+enum class HandOver { sealed, copy };
+std::string to_string(Temperature t);
+std::string to_string(HandOver h);
+// Throw std::invalid_argument naming the values there are.
+Temperature parse_temperature(const std::string& text);
+HandOver parse_hand_over(const std::string& text);
+
+// An image as its index describes it.
+struct ImageFacts {
+  Bytes length{};  // of the zarfile; a multiple of block_size
+  std::uint64_t block_size = 0;
+  std::uint64_t blocks = 0;  // length / block_size
+  Bytes recipe{};            // serialized
+  Bytes nodes{};             // input of the inner hashes: tree over the leaves
+  std::uint64_t files = 0;
+  Bytes content{};                // of all files
+  std::uint64_t nodes_other = 0;  // directories and symbolic links
+  std::uint64_t runs = 0;         // page runs read ahead before the start
+  Bytes run_bytes{};
+  std::uint64_t run_lookups = 0;  // distinct names on the way to the runs' files
+};
+
+// What a recorded start of the application looked up.
+struct ApplicationFacts {
+  std::uint64_t lookups = 0;  // distinct names, found or not, until the ready mark
+};
+
+struct LaunchScenario {
+  Temperature temperature = Temperature::cold;
+  bool keyed = false;             // verifier: MAC (true) or tree alone
+  std::string delivery = "fuse";  // "extract" or "fuse"
+  HandOver hand_over = HandOver::sealed;
+  std::string origin_link = "loopback";
+  std::uint64_t batch_blocks = 256;  // blocks asked for in one HTTP request
+  ImageFacts image;
+  ApplicationFacts application;
+  std::uint64_t missing_blocks = 0;  // distinct blocks the cache lacks; 0 when hot
+};
+
+// Throws std::invalid_argument when the scenario contradicts itself (hot with missing blocks, an
+// unknown delivery ...).
+Plan plan_launch(const LaunchScenario& scenario);
+
+// The native twin as a plan of one step, phase boot.
+Plan plan_native();
+
+}  // namespace missive

@@ -1,0 +1,155 @@
+#include "models/launch.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "models/cost.h"
+
+namespace missive {
+namespace {
+
+// Ten blocks of 4 KiB, small enough to count by hand.
+LaunchScenario tiny(Temperature t) {
+  LaunchScenario s;
+  s.temperature = t;
+  s.image.length = {40960};
+  s.image.block_size = 4096;
+  s.image.blocks = 10;
+  s.image.recipe = {400};
+  s.image.nodes = {320};
+  s.image.files = 3;
+  s.image.content = {30000};
+  s.image.nodes_other = 7;
+  s.image.runs = 2;
+  s.image.run_bytes = {12000};
+  s.image.run_lookups = 6;
+  s.application.lookups = 20;
+  s.batch_blocks = 4;
+  s.missing_blocks = t == Temperature::hot ? 0 : 10;
+  return s;
+}
+
+Amounts amounts_of(const Plan& plan) {
+  Amounts sum;
+  for (const auto& s : plan.steps) sum += s.amounts;
+  return sum;
+}
+
+std::set<Phase> phases_of(const Plan& plan) {
+  std::set<Phase> phases;
+  for (const auto& s : plan.steps) phases.insert(s.phase);
+  return phases;
+}
+
+std::uint64_t items_of(const Plan& plan, const std::string& cost) {
+  std::uint64_t n = 0;
+  for (const auto& s : plan.steps)
+    for (const auto& d : s.demands)
+      if (d.cost == cost) n += d.items;
+  return n;
+}
+
+TEST(PlanLaunch, a_cold_launch_fetches_recipe_and_every_block_in_batches) {
+  const Plan plan = plan_launch(tiny(Temperature::cold));
+  const Amounts a = amounts_of(plan);
+  EXPECT_EQ(a[Amount::bytes_fetched], 400u + 40960u);
+  EXPECT_EQ(a[Amount::blocks_fetched], 10u);
+  std::size_t batches = 0;
+  for (const auto& s : plan.steps) batches += s.name.ends_with(".keep") ? 1u : 0u;
+  EXPECT_EQ(batches, 3u) << "4 + 4 + 2";
+}
+
+TEST(PlanLaunch, a_hot_launch_asks_the_origin_for_nothing_and_assembles_nothing) {
+  const Plan plan = plan_launch(tiny(Temperature::hot));
+  EXPECT_FALSE(phases_of(plan).contains(Phase::fetch));
+  EXPECT_FALSE(phases_of(plan).contains(Phase::assemble));
+  EXPECT_EQ(amounts_of(plan)[Amount::bytes_fetched], 0u);
+}
+
+TEST(PlanLaunch, a_warm_launch_fetches_only_what_is_missing) {
+  LaunchScenario s = tiny(Temperature::warm);
+  s.missing_blocks = 3;
+  EXPECT_EQ(amounts_of(plan_launch(s))[Amount::bytes_fetched], 400u + 3 * 4096u);
+}
+
+TEST(PlanLaunch, the_tree_is_hashed_on_first_sight_and_only_the_mac_when_hot) {
+  LaunchScenario s = tiny(Temperature::cold);
+  s.keyed = true;
+  Amounts a = amounts_of(plan_launch(s));
+  EXPECT_EQ(a[Amount::bytes_hashed], 40960u);
+  EXPECT_EQ(a[Amount::bytes_authenticated], 40960u);
+  EXPECT_TRUE(phases_of(plan_launch(s)).contains(Phase::tag_store));
+
+  s = tiny(Temperature::hot);
+  s.keyed = true;
+  a = amounts_of(plan_launch(s));
+  EXPECT_EQ(a[Amount::bytes_hashed], 0u);
+  EXPECT_EQ(a[Amount::bytes_authenticated], 40960u);
+  EXPECT_FALSE(phases_of(plan_launch(s)).contains(Phase::tag_store));
+}
+
+TEST(PlanLaunch, an_unkeyed_launch_never_asks_for_a_tag) {
+  for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot}) {
+    const auto phases = phases_of(plan_launch(tiny(t)));
+    EXPECT_FALSE(phases.contains(Phase::tag_lookup));
+    EXPECT_FALSE(phases.contains(Phase::tag_store));
+  }
+}
+
+TEST(PlanLaunch, sealed_memory_is_mapped_and_faults_once_copied_memory_does_not) {
+  LaunchScenario s = tiny(Temperature::hot);
+  EXPECT_EQ(amounts_of(plan_launch(s))[Amount::bytes_mapped], 40960u);
+  EXPECT_EQ(amounts_of(plan_launch(s))[Amount::bytes_copied], 0u);
+  s.hand_over = HandOver::copy;
+  const Plan copied = plan_launch(s);
+  EXPECT_EQ(amounts_of(copied)[Amount::bytes_mapped], 0u);
+  EXPECT_EQ(amounts_of(copied)[Amount::bytes_copied], 40960u);
+  for (const auto& step : copied.steps)
+    for (const auto& d : step.demands) EXPECT_NE(d.cost, "map_touch");
+}
+
+TEST(PlanLaunch, fuse_looks_every_name_up_once_before_or_after_the_start) {
+  const LaunchScenario s = tiny(Temperature::hot);
+  EXPECT_EQ(items_of(plan_launch(s), "fuse_lookup"), 20u);
+}
+
+TEST(PlanLaunch, extract_copies_all_content_and_looks_up_nothing) {
+  LaunchScenario s = tiny(Temperature::hot);
+  s.delivery = "extract";
+  const Plan plan = plan_launch(s);
+  EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 30000u);
+  EXPECT_EQ(items_of(plan, "extract_node"), 7u);
+  EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
+}
+
+TEST(PlanLaunch, every_plan_is_well_formed_and_names_only_known_costs) {
+  for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot})
+    for (const bool keyed : {false, true})
+      for (const char* delivery : {"extract", "fuse"})
+        for (const auto h : {HandOver::sealed, HandOver::copy}) {
+          LaunchScenario s = tiny(t);
+          s.keyed = keyed;
+          s.delivery = delivery;
+          s.hand_over = h;
+          const Plan plan = plan_launch(s);
+          EXPECT_NO_THROW(check(plan));
+          for (const auto& step : plan.steps)
+            for (const auto& d : step.demands) EXPECT_NO_THROW(cost_model(d.cost)) << d.cost;
+        }
+}
+
+TEST(PlanLaunch, refuses_a_scenario_that_contradicts_itself) {
+  LaunchScenario s = tiny(Temperature::hot);
+  s.missing_blocks = 1;
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+  s = tiny(Temperature::cold);
+  s.delivery = "pigeon";
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+  s = tiny(Temperature::cold);
+  s.image.blocks = 11;
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace missive

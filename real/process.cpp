@@ -1,0 +1,143 @@
+#include "real/process.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/fd.h"
+
+namespace missive {
+
+namespace {
+
+constexpr std::size_t kMaxResult = 64u << 20;
+volatile std::sig_atomic_t interrupted = 0;
+
+void on_signal(int) { interrupted = 1; }
+
+void write_all(int fd, const char* data, std::size_t size) {
+  while (size > 0) {
+    const ssize_t n = ::write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;  // the parent is gone; so are we, soon
+    data += n;
+    size -= static_cast<std::size_t>(n);
+  }
+}
+
+// First byte of the message: '=' result, or the exit status of the Error that ended the work.
+[[noreturn]] void child(const std::function<std::string()>& work, int out, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(0);  // it died before the line above
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGTERM, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  std::string message;
+  try {
+    message = "=" + work();
+  } catch (const Error& e) {
+    message = std::string(1, static_cast<char>(e.status())) + e.what();
+  } catch (const std::exception& e) {
+    message = std::string(1, static_cast<char>(ExitStatus::run_failed)) + e.what();
+  }
+  write_all(out, message.data(), message.size());
+  ::_exit(0);  // not exit(): the parent's buffers and handlers are not ours to run
+}
+
+// Kills and reaps on every way out.
+class Child {
+ public:
+  explicit Child(pid_t pid) : pid_(pid) {}
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      wait();
+    }
+  }
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t pid_;
+};
+
+std::string read_result(int fd, std::chrono::steady_clock::time_point end,
+                        const std::string& what) {
+  std::string message;
+  char buffer[1 << 16];
+  for (;;) {
+    check_interrupt();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) throw RunError(what + ": no answer before the deadline; stopped");
+    pollfd p{fd, POLLIN, 0};
+    const int slice = static_cast<int>(std::min<std::int64_t>(left.count(), 200));
+    if (::poll(&p, 1, slice) <= 0) continue;
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    if (n == 0) return message;
+    if (n < 0 && errno != EINTR) throw_errno(what + ": reading the result");
+    if (n > 0) message.append(buffer, static_cast<std::size_t>(n));
+    if (message.size() > kMaxResult) throw RunError(what + ": result larger than 64 MiB; stopped");
+  }
+}
+
+}  // namespace
+
+std::string run_in_child(const std::function<std::string()>& work,
+                         std::chrono::milliseconds deadline, const std::string& what) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno(what + ": pipe");
+  UniqueFd in(ends[0]), out(ends[1]);
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw_errno(what + ": fork");
+  if (pid == 0) {
+    in.reset();
+    child(work, out.get(), parent);
+  }
+  Child guard(pid);
+  out.reset();
+  const std::string message =
+      read_result(in.get(), std::chrono::steady_clock::now() + deadline, what);
+  const int status = guard.wait();
+  if (message.empty() || !WIFEXITED(status)) {
+    const std::string how = WIFSIGNALED(status)
+                                ? std::string("killed by ") + ::strsignal(WTERMSIG(status))
+                                : "no result";
+    throw RunError(what + ": its process ended early (" + how + ")");
+  }
+  if (message[0] == '=') return message.substr(1);
+  throw Error(static_cast<ExitStatus>(static_cast<unsigned char>(message[0])), message.substr(1));
+}
+
+void install_interrupt_handler() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: waits return and look at the flag
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupt_requested() { return interrupted != 0; }
+
+void check_interrupt() {
+  if (interrupted) throw Interrupted("interrupted; results so far are kept");
+}
+
+}  // namespace missive
