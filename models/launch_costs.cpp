@@ -2,8 +2,84 @@
 
 namespace missive {
 
+namespace {
+
+// The terms of an affine cost.
+struct Terms {
+  bool call = false, byte = false, item = false;
+};
+constexpr Terms kCall{true, false, false};
+constexpr Terms kByte{false, true, false};
+constexpr Terms kItem{false, false, true};
+constexpr Terms kCallByte{true, true, false};
+constexpr Terms kByteItem{false, true, true};
+constexpr Terms kCallByteItem{true, true, true};
+
+CostModel model(const char* name, Terms t, const char* what, const char* source) {
+  return {name, what, t.call, t.byte, t.item, source};
+}
+
+}  // namespace
+
 const std::vector<CostModel>& launch_costs() {
-  static const std::vector<CostModel> table;
+  static const std::vector<CostModel> table{
+      // Launcher: process and boot block.
+      model("boot_block_check", kCall, "Ed25519 verification and parsing of one boot block",
+            "RFC 8032: one signature over a short message"),
+      model("picoprocess_create", kCall,
+            "one picoprocess cloned into its namespaces, private mounts prepared",
+            "namespaces(7): a fixed sequence of system calls"),
+      model("picoprocess_start", kCall,
+            "one delivered root moved in, privileges dropped, the program executed",
+            "move_mount(2), pivot_root(2), seccomp(2), execve(2)"),
+      model("native_ready", kCall,
+            "the application's own time from fork to its ready mark, from an unpacked tree",
+            "the native twin, measured per application; no part of the untrusted path"),
+
+      // Between launcher and cache: a Unix stream socket.
+      model("unix_connect", kCall, "one connection to the cache", "unix(7)"),
+      model("unix_round_trip", kCall, "one small request and its reply",
+            "unix(7): two messages, two wake-ups"),
+      model("hand_over_sealed", kCall, "one sealed memfd passed, its seals checked, mapped",
+            "unix(7) SCM_RIGHTS, fcntl(2) F_GET_SEALS, mmap(2): does not depend on the size"),
+      model("hand_over_copy", kCallByte, "an image copied through the socket into fresh memory",
+            "two copies per byte, a fault per fresh page"),
+
+      // The cache's own work.
+      model("store_lookup", kItem, "items: blocks looked up in the store's index",
+            "one hash-table probe each"),
+      model("store_put", kByteItem, "items: blocks appended to the store",
+            "one write(2) of data, one index record"),
+      model("assemble", kCallByte,
+            "an image assembled from stored blocks into a fresh memfd, and sealed",
+            "a copy into fresh shared memory; F_SEAL_WRITE checks every page (fcntl(2))"),
+
+      // Between cache and origin: HTTP over TCP.
+      model("http_request", kCall, "one small request and reply, beyond the link's round trip",
+            "parsing and dispatch on both ends"),
+      model("http_receive", kByteItem, "items: blocks received and checked against their names",
+            "the receiver's copies and one SHA-256; the sender works on another core"),
+
+      // Verification.
+      model("sha256_blocks", kByteItem, "items: blocks hashed with SHA-256",
+            "FIPS 180-4: one compression per 64 bytes, set-up and padding per block"),
+      model("gmac", kCallByte, "bytes through AES-128-GMAC, one tag per call",
+            "SP 800-38D: one GF(2^128) multiplication per 16 bytes"),
+      model("map_touch", kByte, "bytes of a mapped memfd read for the first time",
+            "mmap(2): a minor fault per fault-around window"),
+
+      // Delivery.
+      model("extract", kCallByteItem, "items: files written into a fresh tmpfs, with their content",
+            "open, write, close per file; a fresh page per 4 KiB"),
+      model("extract_node", kItem, "items: directories and symbolic links made in a tmpfs",
+            "mkdir(2), symlink(2)"),
+      model("fuse_mount", kCall, "one FUSE file system mounted and initialised",
+            "fsmount(2), FUSE_INIT exchange"),
+      model("fuse_lookup", kItem, "items: names looked up for the first time",
+            "one FUSE_LOOKUP round trip each"),
+      model("fuse_read_ahead", kByteItem, "items: runs of pages read ahead into the page cache",
+            "FUSE_READ requests; a fresh page and a copy per 4 KiB"),
+  };
   return table;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// The cost models a launch needs, as a table. Register a further one with a line in it.
+// Cost models of a launch. The table in launch_costs.cpp is the whole of it: one entry per kind of
+// work, with its equation's terms and the micro-measurement (real/measure/) that calibrates them.
 
 #include <vector>
 
