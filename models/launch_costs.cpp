@@ -5,17 +5,17 @@ namespace missive {
 namespace {
 
 // The terms of an affine cost.
-struct Terms {
+struct Affine {
   bool call = false, byte = false, item = false;
 };
-constexpr Terms kCall{true, false, false};
-constexpr Terms kByte{false, true, false};
-constexpr Terms kItem{false, false, true};
-constexpr Terms kCallByte{true, true, false};
-constexpr Terms kByteItem{false, true, true};
-constexpr Terms kCallByteItem{true, true, true};
+constexpr Affine kCall{true, false, false};
+constexpr Affine kByte{false, true, false};
+constexpr Affine kItem{false, false, true};
+constexpr Affine kCallByte{true, true, false};
+constexpr Affine kByteItem{false, true, true};
+constexpr Affine kCallByteItem{true, true, true};
 
-CostModel model(const char* name, Terms t, const char* what, const char* source) {
+CostModel model(const char* name, Affine t, const char* what, const char* source) {
   return {name, what, t.call, t.byte, t.item, source};
 }
 
