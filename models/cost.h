@@ -6,8 +6,9 @@
 // Most work here is affine:   t = calls * <name>.call_s + bytes * <name>.byte_s + items *
 // <name>.item_s A term whose coefficient the model does not use is left out, and a demand that asks
 // for it is an error. Adding a cost model: one entry in the table of its scenario
-// (launch_costs.cpp), or a subclass for an equation that is not affine, in its own file, and one
-// line in cost.cpp.
+// (launch_costs.cpp). An equation that is not affine (a cache size where bytes become dearer) is
+// the entry's `equation`. A new table is one line in cost.cpp. "cpu_time" is
+// always there: work given as its time, an item being a picosecond.
 
 #include <functional>
 #include <set>
@@ -19,22 +20,38 @@
 
 namespace missive {
 
+// Gives the value of parameter `<cost>.<term>` for a term such as "byte_s"; throws InputError when
+// it is missing.
+using Terms = std::function<double(const std::string& term)>;
+
 struct CostModel {
   std::string name;  // "sha256_tree"
   std::string what;  // one sentence: the work, and what an item is
   bool per_call = false, per_byte = false, per_item = false;
   std::string source;  // where the equation comes from, and which micro-measurement fits it
+  // Seconds of a demand where the affine form does not hold; empty: affine. The per_* flags say
+  // which counts the equation reads.
+  std::function<double(const Demand&, const Terms&)> equation = {};
 };
 
-// Every registered cost model, in a fixed order.
+// Every registered cost model, in a fixed order. Throws std::logic_error when two share a name.
 const std::vector<CostModel>& cost_models();
 // Throws std::out_of_range for an unknown name: a plan that names one is a defect, not an input
 // error.
 const CostModel& cost_model(const std::string& name);
 
+// Names of the parameters an affine cost model reads, in the order call, byte, item; none for one
+// with an equation of its own.
+std::vector<std::string> parameter_names(const CostModel& model);
+
 // Duration of the demand. Adds the names of the parameters it read to `used` when given.
-// Throws InputError when a parameter is missing (the message says which calibration writes it).
+// Throws InputError when a parameter is missing (the message says which calibration writes it), is
+// negative, or makes the duration leave the clock's range; std::logic_error when the demand counts
+// something the cost model has no term for.
 Picos cost(const Demand& demand, const ParameterSet& parameters,
+           std::set<std::string>* used = nullptr);
+// The same for a cost model that is not in the registry.
+Picos cost(const CostModel& model, const Demand& demand, const ParameterSet& parameters,
            std::set<std::string>* used = nullptr);
 
 }  // namespace missive
