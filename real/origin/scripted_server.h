@@ -1,0 +1,101 @@
+#pragma once
+// A server for tests that answers a connection with whatever a function writes: the origins that
+// lie, stall, die or never end. Header-only; not used outside tests.
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "real/fd.h"
+
+namespace missive::origin {
+
+class ScriptedServer {
+ public:
+  // One accepted connection, after its request's head was read.
+  class Connection {
+   public:
+    Connection(int socket, const std::atomic<bool>& stopping)
+        : socket_(socket), stopping_(stopping) {}
+    bool send(std::string_view bytes) const {
+      while (!bytes.empty() && !stopping_) {
+        const ssize_t n = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EAGAIN) {
+          pause(10);
+          continue;
+        }
+        if (n < 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+      }
+      return !stopping_;
+    }
+    void send_with_length(std::string_view body) const {
+      send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+      send(body);
+    }
+    void pause(int milliseconds) const { ::poll(nullptr, 0, milliseconds); }
+    // Until the peer closes or the test ends.
+    void hold() const {
+      pollfd p{socket_, POLLRDHUP, 0};
+      while (!stopping_ && ::poll(&p, 1, 20) == 0) {
+      }
+    }
+
+   private:
+    int socket_;
+    const std::atomic<bool>& stopping_;
+  };
+  using Script = std::function<void(const std::string& head, const Connection&)>;
+
+  explicit ScriptedServer(Script script)
+      : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(listener_.get(), generic, size) != 0 || ::listen(listener_.get(), 16) != 0 ||
+        ::getsockname(listener_.get(), generic, &size) != 0) {
+      throw_errno("scripted server");
+    }
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedServer() {
+    stopping_ = true;
+    thread_.join();
+  }
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  int connections() const { return connections_; }
+
+ private:
+  void serve() {
+    while (!stopping_) {
+      pollfd p{listener_.get(), POLLIN, 0};
+      if (::poll(&p, 1, 20) <= 0) continue;
+      const UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      ++connections_;
+      std::string head;
+      char c = 0;
+      while (!head.ends_with("\r\n\r\n") && ::recv(socket.get(), &c, 1, 0) == 1) head.push_back(c);
+      script_(head, Connection(socket.get(), stopping_));
+    }
+  }
+
+  Script script_;
+  UniqueFd listener_;
+  int port_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> connections_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace missive::origin
