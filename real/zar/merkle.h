@@ -1,10 +1,11 @@
 #pragma once
 // The Merkle tree of an image, and the image's name.
 //
-//   leaf    SHA-256(block), the block padded with zeros to the block size: also the block's content
-//   address node    SHA-256(0x01 || level || concatenation of at most `degree` children), level 1
-//   just above the leaves name    SHA-256("missive-sim/image/1" || length || block size || degree
-//   || root), integers 64-bit little-endian
+//   leaf   SHA-256(block): also the block's address in a store of blocks
+//   node   SHA-256(0x01 || level || at most `degree` children), level one byte, 1 just above leaves
+//   name   SHA-256("missive-sim/image/1" || length || block size || degree || root), integers
+//   64-bit
+//          little-endian
 //
 // The name fixes length, block size and degree, hence the depth, so a node can never pass for a
 // leaf. A tree over one block has that leaf as its root.
