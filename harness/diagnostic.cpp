@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace missive::harness {
 namespace {
 
@@ -28,7 +30,7 @@ std::string lines(const std::vector<Diagnostic>& diagnostics) {
 
 std::string to_string(const Diagnostic& d) {
   std::string text = d.file;
-  if (d.line > 0) text += ":" + std::to_string(d.line) + ":" + std::to_string(d.column);
+  if (d.line > 0) text += fmt::format(":{}:{}", d.line, d.column);
   if (!text.empty()) text += ": ";
   if (!d.pointer.empty()) text += d.pointer + ": ";
   return text + d.message;

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace missive::harness {
 namespace {
 
@@ -80,7 +82,7 @@ std::string child(const std::string& pointer, std::string_view key) {
 }
 
 std::string child(const std::string& pointer, std::size_t index) {
-  return pointer + "/" + std::to_string(index);
+  return fmt::format("{}/{}", pointer, index);
 }
 
 // Receives the parser's events and builds the document. The events carry no offsets, but they come
@@ -111,9 +113,9 @@ class PositionedBuilder : public nlohmann::json_sax<Json> {
       level.slot = &members.back().second;
     } else {
       report(position, level.pointer,
-             "duplicate key, first given in line " + std::to_string(known->second.line) +
-                 "; remove one of the two");
-      level.pointer += "#" + std::to_string(discarded_.size());  // its members are not duplicates
+             fmt::format("duplicate key, first given in line {}; remove one of the two",
+                         known->second.line));
+      level.pointer += fmt::format("#{}", discarded_.size());  // its members are not duplicates
       level.slot = &discarded_.emplace_back();
     }
     return true;
@@ -178,7 +180,7 @@ class PositionedBuilder : public nlohmann::json_sax<Json> {
     auto [slot, pointer] = place(std::move(container));
     if (stack_.size() >= kMaxDepth) {
       report(source_.values_[pointer], {},
-             "more than " + std::to_string(kMaxDepth) + " levels of nesting; flatten it");
+             fmt::format("more than {} levels of nesting; flatten it", kMaxDepth));
       return false;
     }
     stack_.push_back({slot, nullptr, pointer, {}, 0});
@@ -252,14 +254,14 @@ JsonSource JsonSource::read(const std::filesystem::path& file) {
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream)
-    refuse("cannot be opened: " + std::string(std::strerror(errno != 0 ? errno : EIO)) +
-           "; check the name and its permissions");
+    refuse(fmt::format("cannot be opened: {}; check the name and its permissions",
+                       std::strerror(errno != 0 ? errno : EIO)));
   std::string text(kMaxBytes + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (stream.bad()) refuse("cannot be read to its end");
   text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > kMaxBytes)
-    refuse("is larger than " + std::to_string(kMaxBytes >> 20U) + " MiB; is it the right file?");
+    refuse(fmt::format("is larger than {} MiB; is it the right file?", kMaxBytes >> 20U));
   return parse(std::move(text), file.string(), file.extension() == ".jsonc");
 }
 
