@@ -31,9 +31,11 @@ struct FreeKdf {
 };
 
 OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
-  // OSSL_PARAM has no const form; EVP_KDF_derive only reads these (EVP_KDF-HKDF(7)).
-  return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()),
-                                           bytes.size());
+  // OSSL_PARAM has no const form; EVP_KDF_derive only reads these (EVP_KDF-HKDF(7)). It refuses a
+  // null pointer even where nothing is to be read.
+  static std::byte nothing{};
+  return OSSL_PARAM_construct_octet_string(
+      name, bytes.empty() ? &nothing : const_cast<std::byte*>(bytes.data()), bytes.size());
 }
 
 // KDF(key, label, data): the salt names this program and version of the chain, the info field is

@@ -84,7 +84,8 @@ void write_file(int parent, const std::string& name, const Image& image, const E
 void make_symlink(int parent, const std::string& name, const Image& image, const Entry& e) {
   const auto bytes = image.content(e);
   const std::string target(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (::symlinkat(target.c_str(), parent, name.c_str()) != 0)
+  if (::symlinkat(target.c_str(), parent, name.c_str()) != 0 ||
+      ::utimensat(parent, name.c_str(), times(e.mtime_ns).data(), AT_SYMLINK_NOFOLLOW) != 0)
     throw_errno("cannot extract " + std::string(e.path));
 }
 

@@ -14,7 +14,8 @@ struct Extracted {
   std::uint64_t bytes = 0;  // content of files
 };
 
-// Recreates files, directories and symbolic links with their modes and (files, directories) times.
+// Recreates files, directories and symbolic links with their modes and times; `directory` itself
+// gets those of the image's root.
 // Never writes outside the directory: every path part is opened by itself with O_NOFOLLOW, so that
 // a symbolic link planted there is an error and not a way out. Directories may exist already, files
 // and links may not. Throws RunError naming the path; what was written so far stays for the owner

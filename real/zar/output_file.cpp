@@ -6,6 +6,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,8 @@ namespace {
 // A name no other file of ours has: process, and a count within the process.
 std::filesystem::path temporary_name(const std::filesystem::path& target) {
   static std::atomic<unsigned> count{0};
-  return target.parent_path() / ("." + target.filename().string() + "." +
-                                 std::to_string(::getpid()) + "-" + std::to_string(count++));
+  return target.parent_path() /
+         fmt::format(".{}.{}-{}", target.filename().string(), ::getpid(), count++);
 }
 
 }  // namespace

@@ -41,7 +41,9 @@ class Builder {
     return *this;
   }
   Builder& put_bytes(std::span<const std::byte> bytes) {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), bytes_.data() + at);
     return *this;
   }
   Builder& put_text(std::string_view text) { return put_bytes(std::as_bytes(std::span(text))); }
