@@ -1,0 +1,254 @@
+#include "real/cache/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <list>
+#include <thread>
+
+#include <poll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/cache/little_endian.h"
+#include "real/cache/wire.h"
+
+namespace missive::cache {
+namespace {
+
+using wire::Deadline;
+using wire::Message;
+
+constexpr const char* kWhere = "cache client";
+
+// A request that is not of the protocol: answered, then the connection ends.
+struct Malformed : RunError {
+  using RunError::RunError;
+};
+
+zar::Digest digest_in(std::span<const std::byte> payload, bool exactly) {
+  zar::Digest digest;
+  const std::size_t size = digest.bytes.size();
+  if (payload.size() < size || (exactly && payload.size() != size)) {
+    throw Malformed("malformed request: wrong length");
+  }
+  std::memcpy(digest.bytes.data(), payload.data(), size);
+  return digest;
+}
+
+struct Answer {
+  std::vector<std::byte> payload;
+  std::shared_ptr<const Service::Assembled> image;
+  bool as_copy = false;  // the image's bytes follow; else it goes along as a descriptor
+};
+
+// The image through the socket. With sendfile(2) the pages themselves go into the socket's queue:
+// the receiver's copy is the only one.
+void stream_image(int socket, const Service::Assembled& image, const Deadline& deadline) {
+  off_t offset = 0;
+  const auto end = static_cast<off_t>(image.length);
+  while (offset < end) {
+    deadline.wait_for(socket, POLLOUT, kWhere);
+    const ssize_t n =
+        ::sendfile(socket, image.memory.get(), &offset, static_cast<std::size_t>(end - offset));
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (n <= 0) throw RunError("cache client: the connection was lost");
+  }
+}
+
+}  // namespace
+
+struct Server::Impl {
+  struct Connection {
+    UniqueFd socket;
+    std::thread thread;
+    std::atomic<bool> done = false;
+  };
+
+  UniqueFd listener, directory;
+  ServerOptions options;
+  Store store;
+  TagStore tags;
+  Service service;
+  std::atomic<bool> stopping = false;
+  std::list<Connection> connections;
+
+  Impl(UniqueFd listener_fd, UniqueFd directory_fd, const std::string& where,
+       const ServerOptions& server_options)
+      : listener(std::move(listener_fd)),
+        directory(std::move(directory_fd)),
+        options(server_options),
+        store(directory.get(), where, options.store),
+        tags(directory.get(), where),
+        service(store, options.service) {}
+
+  void accept_one();
+  void end_connections(bool all);
+  void serve(int socket);
+  bool serve_one(int socket);
+  Answer answer_to(const wire::Received& request);
+  void send(int socket, Message request, const Answer& answer) const;
+  void refuse(int socket, const std::string& why) const;
+  void act_up(Message request) const;
+};
+
+void Server::Impl::act_up(Message request) const {
+  const Misbehaviour& fault = options.service.misbehaviour;
+  if (fault.die_at == request) ::raise(SIGKILL);
+  while (fault.never_answer == request && !stopping) ::poll(nullptr, 0, 20);
+}
+
+Answer Server::Impl::answer_to(const wire::Received& request) {
+  const auto digest = [&] { return digest_in(request.payload, true); };
+  Answer answer;
+  std::vector<std::byte>& out = answer.payload;
+  switch (request.type) {
+    case Message::lookup: {
+      const LookupReply r = service.lookup(digest());
+      out = {std::byte{r.assembled}, std::byte{r.recipe_known}};
+      append_le(out, r.blocks_missing);
+      break;
+    }
+    case Message::fetch: {
+      const FetchReply r = service.fetch(digest());
+      for (const auto v : {r.bytes_fetched, r.blocks_fetched, r.requests}) append_le(out, v);
+      break;
+    }
+    case Message::assemble:
+      append_le(out, service.assemble(digest()).bytes_assembled);
+      break;
+    case Message::get_sealed:
+      answer.image = service.assembled(digest());
+      break;
+    case Message::get_copy:
+      answer.image = service.assembled(digest());
+      answer.as_copy = true;
+      append_le(out, answer.image->length);
+      break;
+    case Message::get_tag: {
+      auto value = tags.get(digest());
+      if (options.service.misbehaviour.garbage_tags) value.emplace(4000, std::byte{0xa5});
+      out.push_back(std::byte{value.has_value()});
+      if (value) out.insert(out.end(), value->begin(), value->end());
+      break;
+    }
+    case Message::put_tag: {
+      const zar::Digest key = digest_in(request.payload, false);
+      tags.put(key, std::span(request.payload).subspan(key.bytes.size()));
+      break;
+    }
+    case Message::forget_assembled:
+      if (!request.payload.empty()) throw Malformed("malformed request: wrong length");
+      service.forget_assembled();
+      break;
+    default:
+      throw Malformed("malformed request: unknown number");
+  }
+  return answer;
+}
+
+void Server::Impl::send(int socket, Message request, const Answer& answer) const {
+  const Deadline deadline(options.io_timeout);
+  const int descriptor = answer.image && !answer.as_copy ? answer.image->memory.get() : -1;
+  wire::send_message(socket, wire::reply_to(request), answer.payload, descriptor, deadline, kWhere);
+  if (answer.as_copy) stream_image(socket, *answer.image, deadline);
+}
+
+void Server::Impl::refuse(int socket, const std::string& why) const {
+  const auto text = std::as_bytes(std::span(why));
+  wire::send_message(socket, Message::error, text.first(std::min(text.size(), wire::kMaxErrorText)),
+                     -1, Deadline(options.io_timeout), kWhere);
+}
+
+bool Server::Impl::serve_one(int socket) {
+  pollfd p{socket, POLLIN, 0};
+  if (::poll(&p, 1, static_cast<int>(options.idle_timeout.count())) <= 0) return false;
+  const wire::Received request =
+      wire::receive_message(socket, false, Deadline(options.io_timeout), kWhere);
+  act_up(request.type);
+  Answer answer;
+  try {
+    answer = answer_to(request);
+  } catch (const Malformed& e) {
+    refuse(socket, e.what());
+    return false;
+  } catch (const std::exception& e) {
+    refuse(socket, e.what());
+    return true;
+  }
+  send(socket, request.type, answer);
+  return true;
+}
+
+void Server::Impl::serve(int socket) {
+  try {
+    while (!stopping && serve_one(socket)) {
+    }
+  } catch (const std::exception& e) {
+    // The client left, stalled or does not speak the protocol. There is nobody to tell but it.
+  }
+  ::shutdown(socket, SHUT_RDWR);
+}
+
+void Server::Impl::accept_one() {
+  UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) ::poll(nullptr, 0, 10);
+    return;
+  }
+  end_connections(false);
+  if (connections.size() >= options.max_connections) {
+    try {
+      refuse(socket.get(), "too many connections");
+    } catch (const RunError&) {
+    }
+    return;
+  }
+  Connection& connection = connections.emplace_back();
+  connection.socket = std::move(socket);
+  try {
+    connection.thread = std::thread([this, &connection] {
+      serve(connection.socket.get());
+      connection.done = true;
+    });
+  } catch (const std::system_error&) {
+    connections.pop_back();  // no thread to be had: the client sees its connection closed
+  }
+}
+
+void Server::Impl::end_connections(bool all) {
+  if (all) {
+    for (const Connection& c : connections) ::shutdown(c.socket.get(), SHUT_RDWR);
+  }
+  for (auto c = connections.begin(); c != connections.end();) {
+    if (!all && !c->done) {
+      ++c;
+      continue;
+    }
+    c->thread.join();
+    c = connections.erase(c);
+  }
+}
+
+Server::Server(UniqueFd listener, UniqueFd directory, const std::string& where,
+               const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(listener), std::move(directory), where, options)) {}
+Server::~Server() = default;
+
+void Server::run(int stop) {
+  for (;;) {
+    pollfd p[] = {{stop, POLLIN, 0}, {impl_->listener.get(), POLLIN, 0}};
+    if (::poll(p, 2, -1) < 0 && errno != EINTR) throw_errno("cache: cannot wait for clients");
+    if (p[0].revents != 0) break;
+    if (p[1].revents != 0) impl_->accept_one();
+  }
+  impl_->stopping = true;
+  impl_->service.stop();
+  impl_->end_connections(true);
+}
+
+}  // namespace missive::cache

@@ -1,0 +1,187 @@
+#include "real/cache/service.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <unordered_set>
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/cache/disk.h"
+#include "real/cache/seals.h"
+#include "real/origin/client.h"
+#include "real/origin/protocol.h"
+
+// Since Linux 6.3 (memfd_create(2)); Debian 12's headers are older.
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+namespace missive::cache {
+namespace {
+
+UniqueFd make_memory(std::uint64_t length, const std::string& where) {
+  constexpr unsigned int kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  UniqueFd fd(::memfd_create("missive-image", kFlags | MFD_NOEXEC_SEAL));
+  if (!fd) fd.reset(::memfd_create("missive-image", kFlags));  // EINVAL: an older kernel
+  if (!fd) throw_errno(where + ": cannot get memory");
+  truncate(fd.get(), length, where);
+  return fd;
+}
+
+void flip_bit(int fd, std::uint64_t bit, const std::string& where) {
+  std::array<std::byte, 1> b{};
+  read_at(fd, b, bit / 8, where);
+  b[0] ^= static_cast<std::byte>(1U << (bit % 8));
+  write_at(fd, b, bit / 8, where);
+}
+
+}  // namespace
+
+Service::Service(Store& store, const ServiceOptions& options) : store_(store), options_(options) {
+  if (options.batch == 0 || options.batch > origin::kMaxBlocksPerRequest) {
+    throw InputError("cache: blocks a request must be 1 to " +
+                     std::to_string(origin::kMaxBlocksPerRequest));
+  }
+}
+
+std::optional<zar::Recipe> Service::known_recipe(const zar::Digest& image) const {
+  const auto wire = store_.recipe(image);
+  if (!wire) return std::nullopt;
+  return zar::Recipe::parse(*wire, "stored recipe of " + zar::to_hex(image));
+}
+
+std::vector<zar::Digest> Service::missing_blocks(const zar::Recipe& recipe) const {
+  std::vector<zar::Digest> missing;
+  std::unordered_set<zar::Digest> seen;
+  for (const zar::Digest& leaf : recipe.leaves) {
+    if (!store_.contains(leaf) && seen.insert(leaf).second) missing.push_back(leaf);
+  }
+  return missing;
+}
+
+LookupReply Service::lookup(const zar::Digest& image) {
+  LookupReply reply;
+  {
+    const std::lock_guard lock(ready_mutex_);
+    reply.assembled = ready_.contains(image);
+  }
+  if (const auto recipe = known_recipe(image)) {
+    reply.recipe_known = true;
+    reply.blocks_missing = missing_blocks(*recipe).size();
+  }
+  return reply;
+}
+
+void Service::keep_block(const zar::Digest& name, std::span<const std::byte> block) {
+  if (stopping_) throw RunError("the cache is being stopped");
+  store_.put(name, block);
+  fetched_bytes_ += block.size();
+  if (options_.misbehaviour.die_after_fetched_bytes &&
+      fetched_bytes_ >= *options_.misbehaviour.die_after_fetched_bytes) {
+    ::raise(SIGKILL);
+  }
+}
+
+FetchReply Service::fetch(const zar::Digest& image) {
+  if (options_.origin_url.empty()) throw RunError("this cache has no origin to fetch from");
+  const std::lock_guard lock(fetching_);
+  origin::Client origin(options_.origin_url, options_.origin_deadline);
+  auto recipe = known_recipe(image);
+  if (!recipe) {
+    const auto wire = origin.get_recipe(image);
+    try {
+      recipe = zar::Recipe::parse(wire, "recipe of " + zar::to_hex(image));
+    } catch (const InputError& e) {
+      throw RunError(e.what());
+    }
+    if (recipe->name() != image) {
+      throw RunError("the origin's recipe is not that of image " + zar::to_hex(image));
+    }
+    store_.put_recipe(image, wire);
+  }
+  const std::vector<zar::Digest> missing = missing_blocks(*recipe);
+  for (std::size_t i = 0; i < missing.size(); i += options_.batch) {
+    const auto batch = std::span(missing).subspan(i, std::min(options_.batch, missing.size() - i));
+    origin.get_blocks(image, batch, recipe->shape.block_size,
+                      [&](const zar::Digest& name, std::span<const std::byte> block) {
+                        keep_block(name, block);
+                      });
+  }
+  return {origin.bytes_received(), missing.size(), origin.requests()};
+}
+
+void Service::make_room(std::uint64_t length) {
+  if (length > options_.max_assembled_bytes) {
+    throw RunError("an image of " + std::to_string(length) + " bytes is more than the " +
+                   std::to_string(options_.max_assembled_bytes) +
+                   " bytes of memory the cache may use");
+  }
+  const std::lock_guard lock(ready_mutex_);
+  std::uint64_t used = 0;
+  for (const auto& [name, ready] : ready_) used += ready.image->length;
+  while (used + length > options_.max_assembled_bytes) {
+    const auto oldest = std::ranges::min_element(
+        ready_, {}, [](const auto& entry) { return entry.second.last_use; });
+    used -= oldest->second.image->length;
+    ready_.erase(oldest);
+  }
+}
+
+std::shared_ptr<const Service::Assembled> Service::build(const zar::Recipe& recipe) {
+  const std::string where = "assembling " + zar::to_hex(recipe.name());
+  const Misbehaviour& fault = options_.misbehaviour;
+  auto image = std::make_shared<Assembled>();
+  image->length = recipe.shape.length;
+  image->memory = make_memory(image->length, where);
+  const int fd = image->memory.get();
+  for (const zar::Digest& leaf : recipe.leaves) {
+    store_.append_to(fd, leaf, recipe.shape.block_size);
+  }
+  if (fault.flip_bit) flip_bit(fd, *fault.flip_bit, where);
+  if (fault.extra_length != 0) {
+    image->length += static_cast<std::uint64_t>(fault.extra_length);
+    truncate(fd, image->length, where);
+  }
+  if (!fault.unsealed) seal(fd, where);
+  return image;
+}
+
+AssembleReply Service::assemble(const zar::Digest& image) {
+  const std::lock_guard lock(assembling_);
+  {
+    const std::lock_guard ready_lock(ready_mutex_);
+    if (ready_.contains(image)) return {0};
+  }
+  const auto recipe = known_recipe(image);
+  if (!recipe) throw RunError("the recipe of " + zar::to_hex(image) + " is not known; fetch first");
+  if (const auto missing = missing_blocks(*recipe); !missing.empty()) {
+    throw RunError(std::to_string(missing.size()) + " blocks of " + zar::to_hex(image) +
+                   " are missing; fetch first");
+  }
+  make_room(recipe->shape.length);
+  auto built = build(*recipe);
+  const std::lock_guard ready_lock(ready_mutex_);
+  ready_[image] = {std::move(built), ++uses_};
+  return {recipe->shape.length};
+}
+
+std::shared_ptr<const Service::Assembled> Service::assembled(const zar::Digest& image) {
+  const std::lock_guard lock(ready_mutex_);
+  const auto found = ready_.find(image);
+  if (found == ready_.end()) {
+    throw RunError(zar::to_hex(image) + " is not assembled; ask for that first");
+  }
+  found->second.last_use = ++uses_;
+  return found->second.image;
+}
+
+void Service::forget_assembled() {
+  const std::lock_guard lock(ready_mutex_);
+  ready_.clear();
+}
+
+}  // namespace missive::cache
