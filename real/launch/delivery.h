@@ -13,10 +13,12 @@
 
 namespace missive::launch {
 
+// Exact, and known from the image alone.
 struct Delivered {
-  std::uint64_t files = 0;  // regular files the application can open
-  std::uint64_t bytes =
-      0;  // extract: content copied; fuse: bytes of launch runs read ahead into the page cache
+  std::uint64_t files = 0;  // regular files the application can open: those of the image
+  // extract: content of all files, copied; fuse: launch_run_bytes(image) (launch_runs.h), the bytes
+  // of launch runs put into the page cache.
+  std::uint64_t bytes = 0;
 };
 
 // Requests a FUSE server answered, by kind; zero for other methods. Not compared exactly: the
@@ -27,8 +29,9 @@ struct Served {
 
 class Delivery {
  public:
-  virtual ~Delivery() = default;  // unmounts, ends the server
-  // Returns the detached mount. `image` must outlive the Delivery.
+  // Unmounts, ends the server. End the picoprocess first: its files go with the server.
+  virtual ~Delivery() = default;
+  // Returns the detached mount. `image` must outlive the Delivery. Once only.
   virtual UniqueFd deliver(const zar::Image& image, Delivered* delivered) = 0;
   virtual Served served() const { return {}; }
 };
@@ -36,10 +39,20 @@ class Delivery {
 struct DeliveryInfo {
   std::string name;  // JSON value: "extract", "fuse"
   std::string what;
+  // Does all that needs no image (mount, server thread): part of the phase "create". Throws
+  // NotAvailable or RunError.
   std::unique_ptr<Delivery> (*make)();
   // Empty when this host can, otherwise why not.
   std::string (*unavailable)();
 };
 const std::vector<DeliveryInfo>& deliveries();
+// Throws InputError with the known names.
+const DeliveryInfo& delivery(const std::string& name);
+
+// The methods, one file each.
+std::unique_ptr<Delivery> make_extract_delivery();
+std::string extract_unavailable();
+std::unique_ptr<Delivery> make_fuse_delivery();
+std::string fuse_unavailable();
 
 }  // namespace missive::launch

@@ -8,6 +8,7 @@
 // starts the application once the image is verified (phase boot).
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,15 @@ struct Environment {
       x11_socket;  // bound into the picoprocess when not empty (".../.X11-unix/X7")
 };
 
+// Empty when this process may make picoprocesses, otherwise what is missing.
+std::string picoprocess_unavailable();
+
+// For a user who is not root: makes this process root of a new user namespace (with its own mount
+// namespace), in which picoprocesses and deliveries then work, if the host allows it. Does nothing
+// for root. Call it early: the process must not have threads yet. Throws NotAvailable.
+// user_namespaces(7).
+void gain_mount_rights();
+
 class Picoprocess {
  public:
   // Clones the process into its namespaces and prepares its private mounts; it then waits for
@@ -33,23 +43,25 @@ class Picoprocess {
   static Picoprocess create();
   Picoprocess(Picoprocess&&) noexcept;
   Picoprocess& operator=(Picoprocess&&) noexcept;
-  // Kills every process in it, waits until they are gone; its mounts go with its namespaces.
+  // Kills every process in it, waits until they are gone; its mounts go with its namespaces. They
+  // go as well when the launcher dies in any way: init sees the end of its control socket.
   ~Picoprocess();
 
-  // `root` is a detached mount (open_tree(2), fsmount(2)) that becomes "/". Returns once the
-  // application's exec succeeded or throws RunError with the step that failed. `output` becomes the
-  // application's stdout, `log` its stderr (owned by the caller).
+  // `root` is a detached mount (open_tree(2), fsmount(2)) that becomes "/"; it must hold the
+  // directories /proc /dev /tmp /run /home /var/tmp. Returns once the application's exec succeeded
+  // or throws RunError with the step that failed. `output` becomes the application's stdout, `log`
+  // its stderr (owned by the caller). Once only.
   void start(const UniqueFd& root, const Environment& environment, int output, int log);
 
-  pid_t pid() const { return pid_; }  // of its init, in the caller's pid namespace
-  // Waits for the application to end; its exit status as in wait(2), or nothing when `deadline`
-  // passes.
+  pid_t pid() const;  // of its init, in the caller's pid namespace
+  int pidfd() const;  // readable once the application has ended
+  // Whether the application (or, before start(), its init) still lives. Does not wait.
   bool running();
 
  private:
-  Picoprocess() = default;
-  pid_t pid_ = -1;
-  UniqueFd pidfd_, control_;
+  struct Impl;
+  explicit Picoprocess(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace missive::launch

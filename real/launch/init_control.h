@@ -1,0 +1,37 @@
+#pragma once
+// The launcher's side of the conversation with an init (picoprocess_init.h). Internal to
+// picoprocess.cpp and native.cpp.
+
+#include <string>
+
+#include <sys/types.h>
+
+#include "real/fd.h"
+#include "real/launch/picoprocess.h"
+#include "real/launch/picoprocess_init.h"
+
+namespace missive::launch {
+
+struct InitProcess {
+  pid_t pid = -1;
+  UniqueFd pidfd, control;
+};
+
+// Clones an init with `namespaces` (CLONE_NEW*) and waits until it has prepared itself. `who`
+// begins error messages ("cannot make a picoprocess"). `init` needs confinement and, if wanted,
+// root and display; the rest is filled in. Throws NotAvailable or RunError.
+InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& who);
+
+// Has it start the application; returns once exec succeeded. `root` is null when it was placed
+// during preparation. Throws InputError (command too long, NUL) or RunError (the step that failed).
+void start_application(const InitProcess& process, const UniqueFd* root,
+                       const Environment& environment, int output, int log);
+
+// Ends init and with it (full confinement) every process of its pid namespace; waits for it.
+void kill_init(InitProcess& process) noexcept;
+// Asks init to end its descendants and itself, kills it when it has not within 10 s; waits for it.
+void dismiss_init(InitProcess& process) noexcept;
+
+bool alive(const InitProcess& process);
+
+}  // namespace missive::launch

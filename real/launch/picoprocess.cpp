@@ -1,0 +1,72 @@
+#include "real/launch/picoprocess.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/launch/init_control.h"
+
+namespace missive::launch {
+
+std::string picoprocess_unavailable() {
+  if (::geteuid() == 0) return {};
+  return "needs root, or user namespaces for this user (kernel.unprivileged_userns_clone)";
+}
+
+void gain_mount_rights() {
+  if (::geteuid() == 0) return;
+  const uid_t uid = ::geteuid();
+  const gid_t gid = ::getegid();
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+    throw NotAvailable(std::string("the real launch path needs root or a user namespace, and this "
+                                   "host refuses one: ") +
+                       std::strerror(errno));
+  }
+  const auto write = [](const char* file, const std::string& text) {
+    const UniqueFd fd(::open(file, O_WRONLY | O_CLOEXEC));
+    if (!fd || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      throw NotAvailable(std::string("cannot map users into a user namespace (") + file +
+                         "): " + std::strerror(errno));
+    }
+  };
+  write("/proc/self/setgroups", "deny");
+  write("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1");
+  write("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
+}
+
+struct Picoprocess::Impl {
+  InitProcess process;
+  ~Impl() { kill_init(process); }
+};
+
+Picoprocess::Picoprocess(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Picoprocess::Picoprocess(Picoprocess&&) noexcept = default;
+Picoprocess& Picoprocess::operator=(Picoprocess&&) noexcept = default;
+Picoprocess::~Picoprocess() = default;
+
+Picoprocess Picoprocess::create() {
+  const std::string who = "cannot make a picoprocess";
+  if (const std::string why = picoprocess_unavailable(); !why.empty()) {
+    throw NotAvailable(who + ": " + why);
+  }
+  constexpr std::uint64_t kNamespaces =
+      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  auto impl = std::make_unique<Impl>();
+  impl->process = clone_init(Init{}, kNamespaces, who);
+  return Picoprocess(std::move(impl));
+}
+
+void Picoprocess::start(const UniqueFd& root, const Environment& environment, int output, int log) {
+  start_application(impl_->process, &root, environment, output, log);
+}
+
+pid_t Picoprocess::pid() const { return impl_->process.pid; }
+int Picoprocess::pidfd() const { return impl_->process.pidfd.get(); }
+bool Picoprocess::running() { return impl_ != nullptr && alive(impl_->process); }
+
+}  // namespace missive::launch

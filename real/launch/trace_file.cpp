@@ -1,0 +1,181 @@
+// read_trace(): the reader of traces/launch/*.trace.gz (format: traces/README.md).
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string_view>
+
+#include <zlib.h>
+
+#include "models/error.h"
+#include "real/launch/application.h"
+
+namespace missive::launch {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMaxText = std::size_t{64} << 20;
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 40;
+
+// The whole text of a gzip file, at most kMaxText.
+std::string read_gzip(const fs::path& file) {
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> gz(::gzopen(file.c_str(), "rbe"), ::gzclose_r);
+  if (gz == nullptr) {
+    throw InputError(file.string() + ": cannot be opened; record it with `missive-sim trace`");
+  }
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const int n = ::gzread(gz.get(), buffer.data(), buffer.size());
+    if (n < 0) {
+      int code = 0;
+      const std::string why = ::gzerror(gz.get(), &code);
+      throw InputError(file.string() + ": not a whole gzip file (" + why + ")");
+    }
+    if (n == 0) break;
+    if (text.size() + static_cast<std::size_t>(n) > kMaxText) {
+      throw InputError(file.string() + ": more than 64 MiB of text; not a launch trace");
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  // zlib reads text that is not compressed as it is, and reports a stream that was cut off only at
+  // close: both are refused here.
+  if (::gzdirect(gz.get()) != 0 && !text.empty()) {
+    throw InputError(file.string() + ": not gzip-compressed");
+  }
+  int code = Z_OK;
+  ::gzerror(gz.get(), &code);
+  if (code == Z_BUF_ERROR) throw InputError(file.string() + ": cut off in the middle");
+  return text;
+}
+
+class Parser {
+ public:
+  explicit Parser(fs::path file) : file_(std::move(file)) {}
+
+  LaunchTrace parse(std::string_view text) {
+    if (!text.starts_with("# ")) fail("no '# key=value' header");
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      if (end == std::string_view::npos) fail("last line has no end");
+      line(text.substr(0, end));
+      text.remove_prefix(end + 1);
+      ++line_;
+    }
+    if (trace_.selection.files.empty()) fail("no file (F line)");
+    return std::move(trace_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw InputError(file_.string() + ":" + std::to_string(line_) + ": " + what);
+  }
+
+  std::uint64_t number(std::string_view text, const char* what, std::uint64_t limit) const {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value >= limit) {
+      fail(std::string(what) + " is not a number below " + std::to_string(limit));
+    }
+    return value;
+  }
+
+  // Splits a line at tabs into exactly `Count` fields; the last one keeps what is left.
+  template <std::size_t Count>
+  std::array<std::string_view, Count> fields(std::string_view text) const {
+    std::array<std::string_view, Count> result;
+    for (std::size_t i = 0; i + 1 < Count; ++i) {
+      const std::size_t tab = text.find('\t');
+      if (tab == std::string_view::npos) fail("fewer than " + std::to_string(Count) + " fields");
+      result[i] = text.substr(0, tab);
+      text.remove_prefix(tab + 1);
+    }
+    if (text.find('\t') != std::string_view::npos) fail("too many fields");
+    result[Count - 1] = text;
+    return result;
+  }
+
+  std::size_t known_file(std::string_view text) const {
+    return number(text, "file", trace_.selection.files.size());
+  }
+
+  void check_path(std::string_view path) const {
+    const bool dots = path.ends_with("/..") || path.ends_with("/.") ||
+                      path.find("/../") != std::string_view::npos ||
+                      path.find("/./") != std::string_view::npos;
+    if (path.size() < 2 || path.size() > 4096 || path.front() != '/' || path.back() == '/' ||
+        dots || path.find("//") != std::string_view::npos ||
+        path.find('\0') != std::string_view::npos) {
+      fail("path is not absolute and normalised");
+    }
+  }
+
+  void line(std::string_view text) {
+    if (text.empty()) fail("empty line");
+    if (text.size() > 8192) fail("line longer than 8192 bytes");
+    if (text[0] == '#') return;
+    if (text.size() < 2 || text[1] != '\t') fail("unknown line; expected F, O, R, S or E");
+    switch (text[0]) {
+      case 'F': {
+        const auto f = fields<6>(text);
+        if (number(f[1], "file", sizes_.size() + 1) != sizes_.size()) {
+          fail("files are not numbered 0, 1, 2, ...");
+        }
+        check_path(f[5]);
+        sizes_.push_back(number(f[2], "size", kMaxFileSize));
+        trace_.selection.files.emplace_back(f[5]);
+        break;
+      }
+      case 'O': {
+        const auto f = fields<3>(text);
+        number(f[1], "time", UINT64_MAX);
+        known_file(f[2]);
+        ++trace_.opens;
+        break;
+      }
+      case 'R': {
+        const auto f = fields<5>(text);
+        number(f[1], "time", UINT64_MAX);
+        const std::size_t file = known_file(f[2]);
+        const std::uint64_t end_page = (sizes_[file] + kPage - 1) / kPage;
+        const std::uint64_t first = number(f[3], "page", end_page);
+        const std::uint64_t pages = number(f[4], "number of pages", end_page - first + 1);
+        if (pages == 0) fail("run of no page");
+        trace_.selection.runs.push_back({trace_.selection.files[file],
+                                         static_cast<std::uint32_t>(first),
+                                         static_cast<std::uint32_t>(pages)});
+        trace_.pages_touched += pages;
+        break;
+      }
+      case 'S': {
+        const auto f = fields<4>(text);
+        number(f[1], "time", UINT64_MAX);
+        trace_.lookups_found += number(f[2], "look-ups found", 1u << 30);
+        trace_.lookups_missing += number(f[3], "look-ups missing", 1u << 30);
+        break;
+      }
+      case 'E':
+        number(fields<3>(text)[1], "time", UINT64_MAX);
+        break;
+      default:
+        fail("unknown line; expected F, O, R, S or E");
+    }
+  }
+
+  fs::path file_;
+  std::size_t line_ = 1;
+  LaunchTrace trace_;
+  std::vector<std::uint64_t> sizes_;
+};
+
+}  // namespace
+
+LaunchTrace read_trace(const fs::path& file) {
+  const std::string text = read_gzip(file);
+  return Parser(file).parse(text);
+}
+
+}  // namespace missive::launch
