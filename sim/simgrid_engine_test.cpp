@@ -16,12 +16,8 @@ using testing::HasSubstr;
 
 // The ends in ps, joined by spaces, from an engine in a process of its own.
 std::string ends(const EngineJob& job) {
-  return run_isolated("engine", [&job] {
-    std::string text;
-    for (std::int64_t end : run_engine(job).end_ps)
-      text += (text.empty() ? "" : " ") + std::to_string(end);
-    return text;
-  });
+  return run_isolated("engine",
+                      [&job] { return fmt::format("{}", fmt::join(run_engine(job).end_ps, " ")); });
 }
 
 EngineStep compute(std::string name, std::int64_t ps, std::vector<std::size_t> after = {}) {
