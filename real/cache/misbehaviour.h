@@ -14,13 +14,13 @@ namespace missive::cache {
 
 struct Misbehaviour {
   // The process ends, without a word, once it has received this many bytes of blocks in fetches.
-  std::optional<std::uint64_t> die_after_fetched_bytes;
+  std::optional<std::uint64_t> die_after_fetched_bytes{};
   // It ends when such a request arrives.
-  std::optional<wire::Message> die_at;
+  std::optional<wire::Message> die_at{};
   // Such a request is read and never answered.
-  std::optional<wire::Message> never_answer;
+  std::optional<wire::Message> never_answer{};
   // This bit of every assembled image is wrong.
-  std::optional<std::uint64_t> flip_bit;
+  std::optional<std::uint64_t> flip_bit{};
   // Images are handed over without seals: the cache could change them later.
   bool unsealed = false;
   // Images are this much longer or shorter than they should be.

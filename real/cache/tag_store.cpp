@@ -55,7 +55,7 @@ void TagStore::load() {
     zar::Digest key;
     std::memcpy(key.bytes.data(), record.data(), key.bytes.size());
     tags_[key] = {Value(record.begin() + kHeadBytes, record.end()), next_age_++};
-    if (tags_.size() > kMaxTags) break;  // not written by this class
+    drop_oldest_beyond_limit();
     file_bytes_ += record.size();
   }
   if (file_bytes_ != size) truncate(file_.get(), file_bytes_, where_);
@@ -87,16 +87,19 @@ void TagStore::put(const zar::Digest& key, std::span<const std::byte> value) {
   const std::lock_guard lock(mutex_);
   const auto found = tags_.find(key);
   if (found != tags_.end() && std::ranges::equal(found->second.value, value)) return;
-  if (found == tags_.end() && tags_.size() == kMaxTags) {
-    tags_.erase(
-        std::ranges::min_element(tags_, {}, [](const auto& entry) { return entry.second.age; }));
-    compact();  // else the file would still hold the one that went
-  }
   append(key, value);
   tags_[key] = {Value(value.begin(), value.end()), next_age_++};
+  drop_oldest_beyond_limit();
   std::uint64_t live = 0;
   for (const auto& [name, entry] : tags_) live += kHeadBytes + entry.value.size();
   if (file_bytes_ > 2 * live + kSlack) compact();
+}
+
+// Not noted in the file: load() comes to the same choice.
+void TagStore::drop_oldest_beyond_limit() {
+  if (tags_.size() <= kMaxTags) return;
+  tags_.erase(
+      std::ranges::min_element(tags_, {}, [](const auto& entry) { return entry.second.age; }));
 }
 
 void TagStore::compact() {

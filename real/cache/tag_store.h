@@ -45,6 +45,7 @@ class TagStore {
 
  private:
   void load();
+  void drop_oldest_beyond_limit();
   void compact();
   void append(const zar::Digest& key, std::span<const std::byte> value);
 
