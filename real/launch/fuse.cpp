@@ -8,16 +8,14 @@
 //   - open, opendir, flush and getxattr are answered once with ENOSYS: the kernel then does without
 //     (FUSE_CAP_NO_OPEN_SUPPORT and friends, fuse_common.h);
 //   - before the start the directories on the way to the launch runs are listed through the mount
-//     (READDIRPLUS puts their entries into the dentry cache, many per request), and the runs
-//     themselves are pushed into the page cache (FUSE_NOTIFY_STORE: one write(2) per run, no round
-//     trip at all).
+//     (READDIRPLUS puts their entries into the dentry cache, many per request), links are read
+//     once, and the runs themselves are pushed into the page cache (FUSE_NOTIFY_STORE: one write(2)
+//     per run, no round trip at all).
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -25,18 +23,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/statvfs.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/launch/ahead.h"
 #include "real/launch/delivery.h"
-#include "real/launch/launch_runs.h"
-#include "real/launch/mounts.h"
+#include "real/launch/fuse_session.h"
+#include "real/launch/image_tree.h"
 #include "real/launch/picoprocess.h"
 
 namespace missive::launch {
@@ -45,94 +41,24 @@ namespace {
 
 // Seconds; the kernel cuts it off at what it can hold (time_to_jiffies in fs/fuse/dir.c).
 constexpr double kForEver = 1e15;
-constexpr std::uint64_t kPage = 4096;
-
-// The image as a tree of inodes: inode number = index into entries() + 1, so "/" is FUSE_ROOT_ID.
-class Tree {
- public:
-  explicit Tree(const zar::Image& image) : image_(image) {
-    const auto& entries = image.entries();
-    parents_.resize(entries.size());
-    first_.resize(entries.size() + 1);
-    for (std::uint32_t i = 1; i < entries.size(); ++i) {
-      const std::string_view path = entries[i].path;
-      const std::size_t slash = path.rfind('/');
-      // Entries of one directory mostly follow each other.
-      const std::string_view parent = path.substr(0, std::max<std::size_t>(slash, 1));
-      parents_[i] =
-          i > 1 && entries[parents_[i - 1]].path == parent ? parents_[i - 1] : *image.find(parent);
-      ++first_[parents_[i] + 1];
-    }
-    for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
-    children_.resize(entries.empty() ? 0 : entries.size() - 1);
-    std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
-    // Entries are sorted by path, so the children of a directory come out sorted by name.
-    for (std::uint32_t i = 1; i < entries.size(); ++i) children_[next[parents_[i]]++] = i;
-  }
-
-  const zar::Image& image() const { return image_; }
-  const zar::Entry* entry(fuse_ino_t inode) const {
-    return inode >= 1 && inode <= image_.entries().size() ? &image_.entries()[inode - 1] : nullptr;
-  }
-  std::uint32_t parent(std::uint32_t index) const { return parents_[index]; }
-  std::span<const std::uint32_t> children(std::uint32_t index) const {
-    return std::span(children_).subspan(first_[index], first_[index + 1] - first_[index]);
-  }
-  std::string_view name(std::uint32_t index) const {
-    const std::string_view path = image_.entries()[index].path;
-    return path.substr(path.rfind('/') + 1);
-  }
-  std::optional<std::uint32_t> child(std::uint32_t directory, std::string_view wanted) const {
-    const auto all = children(directory);
-    const auto at = std::lower_bound(
-        all.begin(), all.end(), wanted,
-        [&](std::uint32_t index, std::string_view text) { return name(index) < text; });
-    if (at == all.end() || name(*at) != wanted) return std::nullopt;
-    return *at;
-  }
-  struct stat attributes(std::uint32_t index) const {
-    const zar::Entry& entry = image_.entries()[index];
-    struct stat status {};
-    status.st_ino = index + 1;
-    status.st_mode = entry.mode | (entry.kind == zar::EntryKind::directory ? S_IFDIR
-                                   : entry.kind == zar::EntryKind::symlink ? S_IFLNK
-                                                                           : S_IFREG);
-    status.st_nlink = entry.kind == zar::EntryKind::directory ? 2 : 1;
-    status.st_size = static_cast<off_t>(entry.size);
-    status.st_blocks = static_cast<blkcnt_t>((entry.size + 511) / 512);
-    status.st_blksize = kPage;
-    status.st_mtim.tv_sec = entry.mtime_ns / 1'000'000'000;
-    status.st_mtim.tv_nsec = entry.mtime_ns % 1'000'000'000;
-    if (status.st_mtim.tv_nsec < 0) {
-      status.st_mtim.tv_nsec += 1'000'000'000;
-      --status.st_mtim.tv_sec;
-    }
-    status.st_atim = status.st_ctim = status.st_mtim;
-    return status;
-  }
-
- private:
-  const zar::Image& image_;
-  std::vector<std::uint32_t> parents_, first_, children_;
-};
-
 class Server {
  public:
   Server();
-  ~Server();
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
 
-  void serve(const zar::Image& image) { tree_.emplace(image), published_.store(&*tree_); }
-  const Tree& tree() const { return *tree_; }
+  void serve(const zar::Image& image) {
+    tree_.emplace(image);
+    published_.store(&*tree_, std::memory_order_release);
+  }
+  const ImageTree& tree() const { return *tree_; }
   // Puts content into the page cache. The kernel must know the inode: false when it does not.
   bool store(std::uint32_t entry, std::uint64_t offset, std::uint64_t bytes);
-  UniqueFd& mount() { return mount_; }
+  UniqueFd& mount() { return session_->mount(); }
+  pthread_t thread() { return session_->thread(); }
   Served served() const {
     return {lookups_.load(), reads_.load(), bytes_read_.load(), others_.load()};
   }
 
-  // Request handlers.
+  // Request handlers, on the session's thread.
   void init(fuse_conn_info* connection) const;
   void lookup(fuse_req_t request, fuse_ino_t parent, const char* name);
   void getattr(fuse_req_t request, fuse_ino_t inode);
@@ -145,16 +71,13 @@ class Server {
   }
 
  private:
-  const Tree* ready() const { return published_.load(std::memory_order_acquire); }
-  fuse_entry_param parameter(const Tree& tree, std::uint32_t index) const;
-  void run();
+  const ImageTree* ready() const { return published_.load(std::memory_order_acquire); }
+  fuse_entry_param parameter(const ImageTree& tree, std::uint32_t index) const;
 
-  UniqueFd stop_, mount_;
-  fuse_session* session_ = nullptr;
-  std::optional<Tree> tree_;
-  std::atomic<const Tree*> published_{nullptr};
+  std::optional<ImageTree> tree_;
+  std::atomic<const ImageTree*> published_{nullptr};
   std::atomic<std::uint64_t> lookups_{0}, reads_{0}, bytes_read_{0}, others_{0};
-  std::thread thread_;
+  std::optional<FuseSession> session_;  // last: its thread uses all above
 };
 
 Server& of(fuse_req_t request) { return *static_cast<Server*>(fuse_req_userdata(request)); }
@@ -182,69 +105,7 @@ const fuse_lowlevel_ops& operations() {
   return ops;
 }
 
-Server::Server() : stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!stop_) throw_errno("cannot serve files over FUSE: eventfd");
-  UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK));
-  if (!device) throw NotAvailable(std::string("cannot open /dev/fuse: ") + std::strerror(errno));
-  std::array<char, 8> name{"missive"};
-  std::array<char*, 2> arguments{name.data(), nullptr};
-  fuse_args args = FUSE_ARGS_INIT(1, arguments.data());
-  session_ = fuse_session_new(&args, &operations(), sizeof(fuse_lowlevel_ops), this);
-  fuse_opt_free_args(&args);
-  if (session_ == nullptr) throw RunError("cannot serve files over FUSE: no session");
-  try {
-    mount_ = new_mount("fuse",
-                       {{"source", "missive-sim"},
-                        {"fd", std::to_string(device.get())},
-                        {"rootmode", "40000"},
-                        {"user_id", std::to_string(::geteuid())},
-                        {"group_id", std::to_string(::getegid())},
-                        {"default_permissions", ""},
-                        {"allow_other", ""}},
-                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    // "/dev/fd/N" makes libfuse take an open device that is mounted already (mount.fuse3(8)).
-    const std::string taken = "/dev/fd/" + std::to_string(device.get());
-    if (fuse_session_mount(session_, taken.c_str()) != 0) {
-      throw RunError("cannot serve files over FUSE: libfuse refuses the device");
-    }
-    device.release();
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    fuse_session_destroy(session_);
-    throw;
-  }
-}
-
-Server::~Server() {
-  const std::uint64_t one = 1;
-  while (::write(stop_.get(), &one, sizeof one) < 0 && errno == EINTR) {
-  }
-  thread_.join();
-  mount_.reset();
-  fuse_session_destroy(session_);  // closes the device: whoever still asks gets ENOTCONN
-}
-
-void Server::run() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  ::prctl(PR_SET_NAME, "missive-fuse");
-  fuse_buf buffer{};
-  std::array<pollfd, 2> sources{pollfd{fuse_session_fd(session_), POLLIN, 0},
-                                pollfd{stop_.get(), POLLIN, 0}};
-  while (fuse_session_exited(session_) == 0) {
-    const int n = fuse_session_receive_buf(session_, &buffer);
-    if (n > 0) {
-      fuse_session_process_buf(session_, &buffer);
-    } else if (n == -EAGAIN) {
-      ::poll(sources.data(), sources.size(), -1);
-      if (sources[1].revents != 0) break;
-    } else if (n != -EINTR) {
-      break;  // unmounted everywhere
-    }
-  }
-  std::free(buffer.mem);
-}
+Server::Server() { session_.emplace(operations(), this); }
 
 void Server::init(fuse_conn_info* connection) const {
   const auto want = [&](unsigned capability) {
@@ -262,7 +123,7 @@ void Server::init(fuse_conn_info* connection) const {
                                              FUSE_CAP_AUTO_INVAL_DATA);
 }
 
-fuse_entry_param Server::parameter(const Tree& tree, std::uint32_t index) const {
+fuse_entry_param Server::parameter(const ImageTree& tree, std::uint32_t index) const {
   fuse_entry_param entry{};
   entry.ino = index + 1;
   entry.attr = tree.attributes(index);
@@ -272,7 +133,7 @@ fuse_entry_param Server::parameter(const Tree& tree, std::uint32_t index) const 
 
 void Server::lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   ++lookups_;
-  const Tree* const tree = ready();
+  const ImageTree* const tree = ready();
   if (tree == nullptr || tree->entry(parent) == nullptr) {
     fuse_reply_err(request, ENOENT);
     return;
@@ -286,7 +147,7 @@ void Server::lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
 
 void Server::getattr(fuse_req_t request, fuse_ino_t inode) {
   ++others_;
-  const Tree* const tree = ready();
+  const ImageTree* const tree = ready();
   if (tree == nullptr || tree->entry(inode) == nullptr) {
     // Before the image is there: an empty directory, for a moment.
     struct stat empty {};
@@ -301,7 +162,7 @@ void Server::getattr(fuse_req_t request, fuse_ino_t inode) {
 
 void Server::readlink(fuse_req_t request, fuse_ino_t inode) {
   ++others_;
-  const Tree* const tree = ready();
+  const ImageTree* const tree = ready();
   const zar::Entry* const entry = tree == nullptr ? nullptr : tree->entry(inode);
   if (entry == nullptr || entry->kind != zar::EntryKind::symlink) {
     fuse_reply_err(request, EINVAL);
@@ -314,7 +175,7 @@ void Server::readlink(fuse_req_t request, fuse_ino_t inode) {
 
 void Server::read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset) {
   ++reads_;
-  const Tree* const tree = ready();
+  const ImageTree* const tree = ready();
   const zar::Entry* const entry = tree == nullptr ? nullptr : tree->entry(inode);
   if (entry == nullptr || entry->kind != zar::EntryKind::file || offset < 0) {
     fuse_reply_err(request, EIO);
@@ -330,7 +191,7 @@ void Server::read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t 
 void Server::readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                      bool plus) {
   ++others_;
-  const Tree* const tree = ready();
+  const ImageTree* const tree = ready();
   const zar::Entry* const directory = tree == nullptr ? nullptr : tree->entry(inode);
   if (directory == nullptr || directory->kind != zar::EntryKind::directory || offset < 0) {
     fuse_reply_err(request, ENOTDIR);
@@ -364,56 +225,124 @@ bool Server::store(std::uint32_t entry, std::uint64_t offset, std::uint64_t byte
   data.count = 1;
   data.buf[0].size = content.size();
   data.buf[0].mem = const_cast<std::byte*>(content.data());  // read only
-  return fuse_lowlevel_notify_store(session_, entry + 1, static_cast<off_t>(offset), &data,
+  return fuse_lowlevel_notify_store(session_->get(), entry + 1, static_cast<off_t>(offset), &data,
                                     FUSE_BUF_NO_SPLICE) == 0;
 }
+
+// Keeps the calling thread and another one on the CPU it is on, while it lives. A request between
+// two threads then is a plain switch; across CPUs each wake-up is an interrupt to the other CPU,
+// and under a hypervisor that costs ten times as much.
+class SameCpu {
+ public:
+  explicit SameCpu(pthread_t other) : other_(other) {
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    const int cpu = ::sched_getcpu();
+    if (cpu < 0 || ::sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    CPU_SET(static_cast<unsigned>(cpu), &here);
+    pinned_ = ::sched_setaffinity(0, sizeof here, &here) == 0 &&
+              ::pthread_setaffinity_np(other_, sizeof here, &here) == 0;
+  }
+  ~SameCpu() {
+    if (!pinned_) return;
+    ::sched_setaffinity(0, sizeof before_, &before_);
+    ::pthread_setaffinity_np(other_, sizeof before_, &before_);
+  }
+  SameCpu(const SameCpu&) = delete;
+  SameCpu& operator=(const SameCpu&) = delete;
+
+ private:
+  pthread_t other_;
+  cpu_set_t before_{};
+  bool pinned_ = false;
+};
 
 class FuseDelivery : public Delivery {
  public:
   UniqueFd deliver(const zar::Image& image, Delivered* delivered) override {
     server_.serve(image);
-    const std::vector<CoalescedRun> runs = coalesced_runs(image);
-    list_directories(runs);
-    Delivered done;
-    for (const zar::Entry& entry : image.entries()) {
-      done.files += entry.kind == zar::EntryKind::file ? 1 : 0;
+    const Ahead ahead = plan_ahead(server_.tree());
+    put_ahead(ahead);
+    if (delivered != nullptr) {
+      *delivered = {};
+      for (const zar::Entry& entry : image.entries()) {
+        delivered->files += entry.kind == zar::EntryKind::file ? 1 : 0;
+      }
+      for (const CoalescedRun& run : ahead.runs) delivered->bytes += run.bytes;
     }
-    for (const CoalescedRun& run : runs) {
-      push(run);
-      done.bytes += run.bytes;
-    }
-    if (delivered != nullptr) *delivered = done;
     return std::move(server_.mount());
   }
   Served served() const override { return server_.served(); }
 
  private:
-  // Opens and lists every directory between "/" and a file with launch runs, parents first.
-  void list_directories(const std::vector<CoalescedRun>& runs) {
-    const Tree& tree = server_.tree();
-    std::vector<bool> wanted(tree.image().entries().size());
-    for (const CoalescedRun& run : runs) {
-      for (std::uint32_t at = run.entry; at != 0 && !wanted[tree.parent(at)];) {
-        at = tree.parent(at);
-        wanted[at] = true;
+  // Lists directories and reads links on this thread; a second one follows with the content of
+  // files whose directory is known already; then both push what is left.
+  void put_ahead(const Ahead& ahead) {
+    std::atomic<std::uint32_t> listed{0};
+    std::atomic<std::size_t> next{0};
+    std::atomic<bool> failed{false};
+    const auto push = [&] {
+      for (std::size_t i = next++; i < ahead.runs.size(); i = next++) {
+        for (std::uint32_t known = listed; known < ahead.listed_before[i]; known = listed) {
+          listed.wait(known);
+        }
+        const CoalescedRun& run = ahead.runs[i];
+        if (!server_.store(run.entry, run.offset, run.bytes)) failed = true;
       }
+    };
+    // Whatever happens below, the second thread must not wait for ever for a directory.
+    struct Finish {
+      std::atomic<std::uint32_t>& listed;
+      std::thread thread;
+      ~Finish() {
+        listed = UINT32_MAX;
+        listed.notify_all();
+        if (thread.joinable()) thread.join();
+      }
+    };
+    {
+      Finish second{listed, {}};
+      if (std::thread::hardware_concurrency() > 1) second.thread = std::thread(push);
+      {
+        const SameCpu pinned(server_.thread());
+        for (const std::uint32_t directory : ahead.directories) {
+          list(directory);
+          ++listed;
+          listed.notify_one();
+        }
+        for (const std::uint32_t link : ahead.links) read_link(link);
+      }
+      push();
     }
+    if (failed)
+      throw RunError("the kernel refuses launch runs for its page cache (FUSE_NOTIFY_STORE)");
+  }
+
+  std::string path(std::uint32_t index) const {
+    return "." + std::string(server_.tree().image().entries()[index].path);
+  }
+
+  void list(std::uint32_t index) {
+    const UniqueFd directory(
+        ::openat(server_.mount().get(), path(index).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) throw_errno("cannot open " + path(index) + " in the FUSE mount");
     alignas(dirent64) std::array<char, 32768> buffer;
-    for (std::uint32_t i = 0; i < wanted.size(); ++i) {
-      if (!wanted[i]) continue;
-      const std::string path = "." + std::string(tree.image().entries()[i].path);
-      const UniqueFd directory(
-          ::openat(server_.mount().get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-      if (!directory) throw_errno("cannot open " + path + " in the FUSE mount");
-      while (::syscall(SYS_getdents64, directory.get(), buffer.data(), buffer.size()) > 0) {
+    // Counting what came saves the request that would only say "no more".
+    const std::size_t all = server_.tree().children(index).size() + 2;
+    for (std::size_t seen = 0; seen < all;) {
+      const long n = ::syscall(SYS_getdents64, directory.get(), buffer.data(), buffer.size());
+      if (n <= 0) throw_errno("cannot list " + path(index) + " in the FUSE mount");
+      for (long at = 0; at < n; ++seen) {
+        at += reinterpret_cast<const dirent64*>(buffer.data() + at)->d_reclen;
       }
     }
   }
 
-  void push(const CoalescedRun& run) {
-    if (server_.store(run.entry, run.offset, run.bytes)) return;
-    throw RunError("cannot put launch runs into the page cache: the kernel does not know " +
-                   std::string(server_.tree().image().entries()[run.entry].path));
+  void read_link(std::uint32_t index) {
+    char byte = 0;
+    if (::readlinkat(server_.mount().get(), path(index).c_str(), &byte, 1) < 0) {
+      throw_errno("cannot read the link " + path(index) + " in the FUSE mount");
+    }
   }
 
   Server server_;

@@ -1,7 +1,6 @@
 #include "real/launch/launch_runs.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace missive::launch {
 
@@ -10,38 +9,38 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 
 struct Span {
+  std::uint32_t rank = 0;  // of its file, in the order in which the start first needed files
+  std::uint32_t entry = 0;
   std::uint64_t first = 0, end = 0;  // pages
 };
 
 }  // namespace
 
 std::vector<CoalescedRun> coalesced_runs(const zar::Image& image, std::uint32_t gap) {
-  std::vector<std::uint32_t> order;
-  std::unordered_map<std::uint32_t, std::vector<Span>> spans;
+  constexpr std::uint32_t kNone = UINT32_MAX;
+  std::vector<std::uint32_t> ranks(image.entries().size(), kNone);
+  std::uint32_t files = 0;
+  std::vector<Span> spans;
+  spans.reserve(image.launch_runs().size());
   for (const zar::LaunchRun& run : image.launch_runs()) {
-    std::vector<Span>& of_file = spans[run.entry];
-    if (of_file.empty()) order.push_back(run.entry);
-    of_file.push_back({run.first_page, std::uint64_t{run.first_page} + run.pages});
+    std::uint32_t& rank = ranks[run.entry];
+    if (rank == kNone) rank = files++;
+    spans.push_back({rank, run.entry, run.first_page, std::uint64_t{run.first_page} + run.pages});
   }
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.first < b.first;
+  });
+
   std::vector<CoalescedRun> result;
-  for (const std::uint32_t entry : order) {
-    std::vector<Span>& of_file = spans[entry];
-    std::sort(of_file.begin(), of_file.end(),
-              [](const Span& a, const Span& b) { return a.first < b.first; });
-    const std::uint64_t size = image.entries()[entry].size;
-    Span open = of_file.front();
-    const auto close = [&] {
-      const std::uint64_t from = open.first * kPage;
-      if (from < size) result.push_back({entry, from, std::min(open.end * kPage, size) - from});
-    };
-    for (const Span& next : of_file) {
-      if (next.first > open.end + gap) {
-        close();
-        open = next;
-      }
-      open.end = std::max(open.end, next.end);
+  for (std::size_t i = 0; i < spans.size();) {
+    const Span& first = spans[i];
+    std::uint64_t end = first.end;
+    for (++i; i < spans.size() && spans[i].rank == first.rank && spans[i].first <= end + gap; ++i) {
+      end = std::max(end, spans[i].end);
     }
-    close();
+    const std::uint64_t size = image.entries()[first.entry].size;
+    const std::uint64_t from = first.first * kPage;
+    if (from < size) result.push_back({first.entry, from, std::min(end * kPage, size) - from});
   }
   return result;
 }

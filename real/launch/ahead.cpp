@@ -1,0 +1,85 @@
+#include "real/launch/ahead.h"
+
+#include <algorithm>
+
+namespace missive::launch {
+
+namespace {
+
+using Kind = zar::EntryKind;
+
+std::optional<std::uint32_t> resolve(const ImageTree& tree, std::uint32_t at, int& links_left) {
+  const auto& entries = tree.image().entries();
+  if (entries[at].kind != Kind::symlink) return at;
+  if (links_left-- == 0) return std::nullopt;
+  const auto content = tree.image().content(entries[at]);
+  const std::string_view target(reinterpret_cast<const char*>(content.data()), content.size());
+  std::uint32_t walk = target.starts_with('/') ? 0 : tree.parent(at);
+  for (std::size_t from = 0; from < target.size();) {
+    const std::size_t end = std::min(target.find('/', from), target.size());
+    const std::string_view part = target.substr(from, end - from);
+    from = end + 1;
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      walk = tree.parent(walk);
+      continue;
+    }
+    const auto child = tree.child(walk, part);
+    if (!child) return std::nullopt;
+    const auto next = resolve(tree, *child, links_left);
+    if (!next) return std::nullopt;
+    walk = *next;
+  }
+  return walk;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> resolve_link(const ImageTree& tree, std::uint32_t link) {
+  int links_left = 40;
+  return resolve(tree, link, links_left);
+}
+
+Ahead plan_ahead(const ImageTree& tree) {
+  const auto& entries = tree.image().entries();
+  Ahead ahead;
+  ahead.runs = coalesced_runs(tree.image());
+  std::vector<bool> wanted(entries.size(), false);
+  const auto want = [&](std::uint32_t at) {
+    for (; !wanted[at]; at = tree.parent(at)) wanted[at] = true;
+  };
+  if (!ahead.runs.empty()) want(0);
+  for (const CoalescedRun& run : ahead.runs) want(run.entry);
+
+  struct Link {
+    std::uint32_t link, end;
+  };
+  std::vector<Link> all;
+  for (std::uint32_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].kind != Kind::symlink) continue;
+    if (const auto end = resolve_link(tree, i)) all.push_back({i, *end});
+  }
+  // Links to wanted files count wherever they are (/etc/fonts/conf.d); links to directories only
+  // where the way leads past them.
+  for (const Link& each : all) {
+    if (entries[each.end].kind == Kind::file && wanted[each.end]) want(tree.parent(each.link));
+  }
+  for (const Link& each : all) {
+    if (wanted[each.end] && wanted[tree.parent(each.link)]) ahead.links.push_back(each.link);
+  }
+
+  std::vector<std::uint32_t> position(entries.size(), 0);
+  for (std::uint32_t i = 0; i < entries.size(); ++i) {
+    if (!wanted[i] || entries[i].kind != Kind::directory) continue;
+    position[i] = static_cast<std::uint32_t>(ahead.directories.size());
+    ahead.directories.push_back(i);
+  }
+  const auto place = [&](const CoalescedRun& run) { return position[tree.parent(run.entry)]; };
+  std::stable_sort(
+      ahead.runs.begin(), ahead.runs.end(),
+      [&](const CoalescedRun& a, const CoalescedRun& b) { return place(a) < place(b); });
+  for (const CoalescedRun& run : ahead.runs) ahead.listed_before.push_back(place(run) + 1);
+  return ahead;
+}
+
+}  // namespace missive::launch
