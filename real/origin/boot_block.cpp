@@ -45,7 +45,7 @@ void check(const BootBlock& block, const std::string& where) {
 }
 
 BootBlock parse(std::span<const std::byte> payload, const std::string& where) {
-  zar::Parser p(payload, where);
+  zar::FieldReader p(payload, where);
   if (!zar::equal_text(p.take(zar::kBootMagic.size()), zar::kBootMagic))
     throw InputError(where + ": not a boot block (wrong magic number)");
   if (const auto v = p.get<std::uint32_t>(); v != zar::kFormVersion)
@@ -112,7 +112,7 @@ bool signature_holds(std::span<const std::byte> message, std::span<const std::by
 
 std::vector<std::byte> sign(const BootBlock& block, const SigningKey& key) {
   check(block, "boot block of " + block.application);
-  zar::Builder b;
+  zar::FieldWriter b;
   b.put_text(zar::kBootMagic);
   b.put<std::uint32_t>(zar::kFormVersion).put<std::uint32_t>(zar::kHashSha256);
   b.put<std::uint64_t>(block.version).put_bytes(block.image.bytes);
@@ -120,7 +120,7 @@ std::vector<std::byte> sign(const BootBlock& block, const SigningKey& key) {
   b.put<std::uint32_t>(block.shape.block_size).put<std::uint32_t>(block.shape.degree);
   b.put<std::uint32_t>(static_cast<std::uint32_t>(block.application.size()));
   b.put_text(block.application);
-  zar::Builder wire;
+  zar::FieldWriter wire;
   wire.put_bytes(sign_bytes(b.bytes(), key)).put_bytes(b.bytes());
   return wire.take();
 }

@@ -42,7 +42,7 @@ OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
 // label, zero byte, data. Labels have no zero byte, so (label, data) reads in one way only.
 std::array<std::byte, 32> derive(std::span<const std::byte> key, std::string_view label,
                                  std::span<const std::byte> data) {
-  zar::Builder info;
+  zar::FieldWriter info;
   info.put_text(label).put<std::uint8_t>(0).put_bytes(data);
   std::array<std::byte, 32> out;
   hkdf_sha256(key, std::as_bytes(std::span(kSalt)), info.bytes(), out);
@@ -109,7 +109,7 @@ ApplicationSecret application_secret(const MasterKey& master, const PublicKey& v
 }
 
 MacKey mac_key(const ApplicationSecret& secret, const zar::Digest& image, std::uint64_t version) {
-  zar::Builder data;
+  zar::FieldWriter data;
   data.put_bytes(image.bytes).put<std::uint64_t>(version);
   return {derive(secret.bytes, "image-mac", data.bytes())};
 }

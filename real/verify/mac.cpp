@@ -16,7 +16,7 @@ constexpr std::uint32_t kGmacAes128 = 1;  // MAC id in the record
 
 // Padded to whole AES blocks so that the image behind it goes through OpenSSL's fast path.
 std::vector<std::byte> bound_context(const Expected& e) {
-  zar::Builder b;
+  zar::FieldWriter b;
   b.put_text("missive-sim/mac/1").align(32).put_bytes(e.name.bytes);
   b.put<std::uint64_t>(e.shape.length).put<std::uint32_t>(e.shape.block_size);
   b.put<std::uint32_t>(e.shape.degree).put<std::uint64_t>(e.version);
@@ -46,7 +46,7 @@ struct Parsed {
 Parsed parse(const TagRecord& record, const Expected& expected) {
   const std::string where = subject(expected);
   try {
-    zar::Parser p(record.bytes, where);
+    zar::FieldReader p(record.bytes, where);
     if (!zar::equal_text(p.take(zar::kTagMagic.size()), zar::kTagMagic))
       throw RunError(where + ": wrong magic number" + kRemedy);
     if (p.get<std::uint32_t>() != zar::kFormVersion || p.get<std::uint32_t>() != kGmacAes128)
@@ -86,7 +86,7 @@ TagRecord make_tag(std::span<const std::byte> image, const Expected& expected, c
   if (RAND_bytes(reinterpret_cast<unsigned char*>(nonce.data()), static_cast<int>(nonce.size())) !=
       1)
     throw RunError("OpenSSL has no random bytes for a nonce");
-  zar::Builder b;
+  zar::FieldWriter b;
   b.put_text(zar::kTagMagic).put<std::uint32_t>(zar::kFormVersion).put<std::uint32_t>(kGmacAes128);
   b.put_bytes(expected.name.bytes).put<std::uint64_t>(expected.version).put_bytes(nonce);
   b.put<std::uint32_t>(0).put_bytes(compute(image, expected, key, nonce));

@@ -149,7 +149,7 @@ Sizes measure(const Tree& tree, const Plan& plan, std::size_t runs) {
 }
 
 std::vector<std::byte> header(const Sizes& s, const Plan& plan, const BuildOptions& options) {
-  Builder b;
+  FieldWriter b;
   b.put_text(kImageMagic).put<std::uint32_t>(kFormVersion).put<std::uint32_t>(kHeader);
   b.put<std::uint64_t>(plan.end);
   b.put<std::uint32_t>(options.block_size).put<std::uint32_t>(options.degree);
@@ -169,7 +169,7 @@ std::vector<std::byte> header(const Sizes& s, const Plan& plan, const BuildOptio
 
 std::vector<std::byte> metadata(const Tree& tree, const Plan& plan, const Runs& runs,
                                 const Sizes& s, const BuildOptions& options) {
-  Builder b;
+  FieldWriter b;
   b.put_bytes(header(s, plan, options));
   std::string strings;
   strings.reserve(s.strings);

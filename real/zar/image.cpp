@@ -33,7 +33,7 @@ struct Header {
 }
 
 Header read_header(std::span<const std::byte> data, const std::string& where) {
-  Parser p(data, where);
+  FieldReader p(data, where);
   if (!equal_text(p.take(kImageMagic.size()), kImageMagic)) refuse(where, 0, "wrong magic number");
   if (const auto v = p.get<std::uint32_t>(); v != kFormVersion)
     refuse(where, 8, "version " + std::to_string(v));

@@ -3,14 +3,13 @@
 // offset, length, order and name before it returns, so that content() can be a plain span
 // afterwards. It does not verify hashes: give it bytes that a verifier has already accepted.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sys/stat.h>
 
 namespace missive::zar {
 
@@ -19,10 +18,12 @@ enum class EntryKind : std::uint8_t { file = 1, directory = 2, symlink = 3 };
 struct Entry {
   std::string_view path;  // absolute, normalised: "/", "/usr/bin/gnumeric"; no "." or ".." part
   EntryKind kind = EntryKind::file;
-  std::uint32_t mode = 0;  // permission bits only
+  std::uint32_t mode = 0;  // permission bits and sticky bit (01777)
   std::int64_t mtime_ns = 0;
-  std::uint64_t size = 0;    // content bytes; of a symlink: length of the target
-  std::uint64_t offset = 0;  // of the content in the image; page-aligned unless packed
+  std::uint64_t size = 0;  // content bytes; of a symlink: length of the target
+  // Of the content in the image; page-aligned when the file has a page or more. 0 when there is
+  // none: directories and empty files.
+  std::uint64_t offset = 0;
 };
 
 // A run of pages the traced start needed, in the order it needed them: what to have ready before
@@ -35,7 +36,9 @@ struct LaunchRun {
 
 class Image {
  public:
-  // `data` must outlive the Image. Throws InputError: what is wrong, at which offset of `where`.
+  // `data` must outlive the Image and must not change: the Image points into it, and a check holds
+  // only for the bytes that were checked. Takes memory in proportion to the index, never to what a
+  // field claims. Throws InputError: what is wrong, at which offset of `where`.
   static Image open(std::span<const std::byte> data, const std::string& where);
 
   const std::vector<Entry>& entries() const {

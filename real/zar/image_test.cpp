@@ -1,8 +1,6 @@
 #include "real/zar/image.h"
 
-#include <chrono>
 #include <cstring>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -110,15 +108,13 @@ TEST_F(ImageTest, EveryTruncationIsRefused) {
 
 TEST_F(ImageTest, EveryChangedByteIsRefusedOrHarmless) {
   ASSERT_TRUE(opens(bytes_));
-  const Image image = Image::open(bytes_, "test");
-  // Behind the metadata nothing steers the reader; a few bytes of it are enough.
-  const std::size_t end = std::min<std::size_t>(bytes_.size(), 8192);
   std::size_t refused_count = 0;
-  for (std::size_t at = 0; at < end; ++at)
+  for (std::size_t at = 0; at < bytes_.size(); ++at)
     for (const int flip : {0x01, 0x02, 0x10, 0x80, 0xff}) {
-      auto changed = bytes_;
-      changed[at] ^= static_cast<std::byte>(flip);
-      refused_count += !opens(changed);
+      const std::byte kept = bytes_[at];
+      bytes_[at] ^= static_cast<std::byte>(flip);
+      refused_count += !opens(bytes_);
+      bytes_[at] = kept;
     }
   EXPECT_GT(refused_count, 1000u);
 }

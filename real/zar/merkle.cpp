@@ -70,7 +70,7 @@ Digest tree_root(std::span<const Digest> leaves, const TreeShape& shape) {
 }
 
 Digest image_name(const Digest& root, const TreeShape& shape) {
-  Builder b;
+  FieldWriter b;
   b.put_text("missive-sim/image/1");
   b.put<std::uint64_t>(shape.length).put<std::uint64_t>(shape.block_size);
   b.put<std::uint64_t>(shape.degree).put_bytes(root.bytes);

@@ -25,14 +25,17 @@ std::filesystem::path temporary_name(const std::filesystem::path& target) {
 
 }  // namespace
 
-OutputFile::OutputFile(std::filesystem::path target, mode_t mode) : target_(std::move(target)) {
-  const std::filesystem::path parent =
-      target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-  fd_.reset(::open(parent.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
-  if (fd_) return;
-  // EOPNOTSUPP: the file system lacks it; EISDIR: the kernel does (open(2), O_TMPFILE).
-  if (errno != EOPNOTSUPP && errno != EISDIR)
-    throw_errno("cannot create a file in " + parent.string());
+OutputFile::OutputFile(std::filesystem::path target, mode_t mode, Naming naming)
+    : target_(std::move(target)) {
+  if (naming == Naming::late) {
+    const std::filesystem::path parent =
+        target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+    fd_.reset(::open(parent.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+    if (fd_) return;
+    // EOPNOTSUPP: the file system lacks it; EISDIR: the kernel does (open(2), O_TMPFILE).
+    if (errno != EOPNOTSUPP && errno != EISDIR)
+      throw_errno("cannot create a file in " + parent.string());
+  }
   temporary_ = temporary_name(target_);
   fd_.reset(::open(temporary_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
   if (!fd_) {

@@ -16,8 +16,9 @@ namespace missive::zar {
 
 class OutputFile {
  public:
-  // Throws RunError: the directory is missing or not writable.
-  OutputFile(std::filesystem::path target, mode_t mode);
+  enum class Naming { late, early };
+  // Throws RunError: the directory is missing or not writable. `early` does without O_TMPFILE.
+  OutputFile(std::filesystem::path target, mode_t mode, Naming naming = Naming::late);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

@@ -8,7 +8,7 @@
 namespace missive::zar {
 
 std::vector<std::byte> Recipe::serialize() const {
-  Builder b;
+  FieldWriter b;
   b.put_text(kRecipeMagic).put<std::uint32_t>(kFormVersion).put<std::uint32_t>(kHashSha256);
   b.put<std::uint64_t>(shape.length);
   b.put<std::uint32_t>(shape.block_size).put<std::uint32_t>(shape.degree);
@@ -17,7 +17,7 @@ std::vector<std::byte> Recipe::serialize() const {
 }
 
 Recipe Recipe::parse(std::span<const std::byte> data, const std::string& where) {
-  Parser p(data, where);
+  FieldReader p(data, where);
   if (!equal_text(p.take(kRecipeMagic.size()), kRecipeMagic))
     throw InputError(where + ": not a recipe (wrong magic number)");
   const auto version = p.get<std::uint32_t>();

@@ -1,7 +1,7 @@
 #pragma once
-// Little-endian fields, for every binary form of the project (docs/zarfile-format.md). Parser reads
-// from untrusted bytes: each read is bounds-checked, and nothing is allocated on the strength of a
-// length field.
+// Little-endian fields, for every binary form of the project (docs/zarfile-format.md). FieldReader
+// reads from untrusted bytes: each read is bounds-checked, and nothing is allocated on the strength
+// of a length field.
 
 #include <algorithm>
 #include <cstddef>
@@ -30,25 +30,25 @@ T load_le(std::span<const std::byte> data, std::size_t offset) {
 }
 
 // Appends fields to a growing buffer.
-class Builder {
+class FieldWriter {
  public:
   template <typename T>
-  Builder& put(std::type_identity_t<T> value) {
+  FieldWriter& put(std::type_identity_t<T> value) {
     static_assert(std::is_integral_v<T>);
     const auto bits = static_cast<std::make_unsigned_t<T>>(value);
     for (std::size_t i = 0; i < sizeof(T); ++i)
       bytes_.push_back(static_cast<std::byte>((bits >> (8 * i)) & 0xff));
     return *this;
   }
-  Builder& put_bytes(std::span<const std::byte> bytes) {
+  FieldWriter& put_bytes(std::span<const std::byte> bytes) {
     const std::size_t at = bytes_.size();
     bytes_.resize(at + bytes.size());
     std::copy(bytes.begin(), bytes.end(), bytes_.data() + at);
     return *this;
   }
-  Builder& put_text(std::string_view text) { return put_bytes(std::as_bytes(std::span(text))); }
+  FieldWriter& put_text(std::string_view text) { return put_bytes(std::as_bytes(std::span(text))); }
   // Zeros up to a multiple of `alignment`.
-  Builder& align(std::size_t alignment) {
+  FieldWriter& align(std::size_t alignment) {
     bytes_.resize((bytes_.size() + alignment - 1) / alignment * alignment);
     return *this;
   }
@@ -61,9 +61,9 @@ class Builder {
 };
 
 // Walks over fields. Throws InputError "WHERE: truncated at byte N ..." when they run out.
-class Parser {
+class FieldReader {
  public:
-  Parser(std::span<const std::byte> data, std::string where)
+  FieldReader(std::span<const std::byte> data, std::string where)
       : data_(data), where_(std::move(where)) {}
 
   template <typename T>
