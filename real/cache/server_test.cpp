@@ -23,6 +23,7 @@
 #include "real/cache/client.h"
 #include "real/cache/disk.h"
 #include "real/cache/seals.h"
+#include "real/cache/temperature.h"
 #include "real/cache/wire.h"
 #include "real/origin/scripted_server.h"
 #include "real/origin/server.h"
@@ -175,20 +176,26 @@ TEST_F(Cache, GoesOnWhereADyingFetchStopped) {
   EXPECT_TRUE(same(copy_of(c, image), image.bytes()));
 }
 
-TEST_F(Cache, RewindsToAnotherTemperatureBetweenRuns) {
+TEST_F(Cache, ReturnsToAnEarlierTemperatureBetweenRuns) {
   const TestImage other(10, 1), image = other.sharing(5, 10, 2);
   OriginProcess origin({other.publication("other"), image.publication("demo")});
   {
     const CacheProcess cache(options(origin.url()));
     client().fetch(other.name());
+    client().put_tag(other.name(), Bytes(8, std::byte{1}));
+    EXPECT_THROW(state_of(options().store), RunError) << "a cache runs on it";
   }
-  const Store::Mark warm = Store(options().store, {}).mark();
+  const StoreState warm = state_of(options().store);
   for (int repetition = 0; repetition < 3; ++repetition) {
     {
       const CacheProcess cache(options(origin.url()));
-      EXPECT_EQ(client().fetch(image.name()).blocks_fetched, 5U);
+      Client c = client();
+      EXPECT_EQ(c.fetch(image.name()).blocks_fetched, 5U);
+      EXPECT_EQ(c.get_tag(other.name()), Bytes(8, std::byte{1}));
+      EXPECT_FALSE(c.get_tag(image.name()));
+      c.put_tag(image.name(), Bytes(8, std::byte{2}));
     }
-    Store(options().store, {}).rewind(warm);
+    restore_state(options().store, warm);
   }
 }
 

@@ -35,7 +35,7 @@
 namespace missive::cache {
 
 // The names of all files of a store, for whoever hands the directory to another user.
-inline constexpr const char* kStoreFiles[] = {"blocks", "blocks.index", "tags"};
+inline constexpr const char* kStoreFiles[] = {"blocks", "blocks.index", "tags", "tags.new"};
 
 // Opens a store's directory, made if it is missing (mode 0700). Throws RunError.
 UniqueFd open_store_directory(const std::filesystem::path& directory);

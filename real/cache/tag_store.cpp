@@ -20,7 +20,7 @@ namespace {
 // value.
 constexpr std::size_t kHeadBytes = 40;
 constexpr std::uint64_t kSlack = 1024 * 1024;
-constexpr const char* kNewFile = "tags.new";
+constexpr const char* kNewFile = kStoreFiles[3];
 
 std::vector<std::byte> encode(const zar::Digest& key, std::span<const std::byte> value) {
   std::vector<std::byte> out(key.bytes.begin(), key.bytes.end());
