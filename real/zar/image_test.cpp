@@ -109,8 +109,11 @@ TEST_F(ImageTest, EveryTruncationIsRefused) {
 TEST_F(ImageTest, EveryChangedByteIsRefusedOrHarmless) {
   ASSERT_TRUE(opens(bytes_));
   std::size_t refused_count = 0;
+  std::uint64_t content = 0;
+  std::memcpy(&content, bytes_.data() + kFixedHeader + 3 * kSectionRecord + 8, sizeof content);
   for (std::size_t at = 0; at < bytes_.size(); ++at)
     for (const int flip : {0x01, 0x02, 0x10, 0x80, 0xff}) {
+      if (at >= content && flip != 0xff) continue;  // nothing there steers the reader
       const std::byte kept = bytes_[at];
       bytes_[at] ^= static_cast<std::byte>(flip);
       refused_count += !opens(bytes_);
