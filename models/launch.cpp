@@ -101,24 +101,23 @@ void verify(Chain& chain, const LaunchScenario& s) {
 }
 
 void boot(Chain& chain, const LaunchScenario& s) {
-  Step deliver = step("boot.deliver", Phase::boot, Place::launcher, {});
-  std::uint64_t lookups_left = 0;
-  deliver.amounts[Amount::files_delivered] = s.image.files;
+  const ImageFacts& image = s.image;
+  Step deliver = step("boot.deliver", Phase::boot, Place::launcher,
+                      {items("image_open", image.files + image.nodes_other)});
+  deliver.amounts[Amount::files_delivered] = image.files;
   if (s.delivery == "extract") {
-    deliver.demands = {{"extract", 1, s.image.content, s.image.files},
-                       items("extract_node", s.image.nodes_other)};
-    deliver.amounts[Amount::bytes_delivered] = s.image.content.count;
+    deliver.demands.push_back({"extract", 0, image.content, image.files});
+    deliver.demands.push_back(items("extract_node", image.nodes_other));
+    deliver.amounts[Amount::bytes_delivered] = image.content.count;
   } else {
-    deliver.demands = {calls("fuse_mount"),
-                       items("fuse_lookup", s.image.run_lookups),
-                       {"fuse_read_ahead", 0, s.image.run_bytes, s.image.runs}};
-    deliver.amounts[Amount::bytes_delivered] = s.image.run_bytes.count;
-    lookups_left = s.application.lookups - std::min(s.application.lookups, s.image.run_lookups);
+    deliver.demands.push_back(items("fuse_list", image.listed));
+    deliver.demands.push_back({"fuse_store", 0, image.run_bytes, image.runs});
+    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   }
   chain.then(std::move(deliver));
   chain.then(step("boot.start", Phase::boot, Place::launcher, {calls("picoprocess_start")}));
   Step own = step("boot.application", Phase::boot, Place::application, {calls("native_ready")});
-  if (lookups_left > 0) own.demands.push_back(items("fuse_lookup", lookups_left));
+  if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", s.application.lookups));
   chain.then(std::move(own));
 }
 
@@ -167,14 +166,15 @@ Plan plan_launch(const LaunchScenario& s) {
   check(s);
   Plan plan;
   Chain chain(plan);
-  chain.then(step("create", Phase::create, Place::launcher,
-                  {calls("boot_block_check"), calls("picoprocess_create")}));
+  chain.then(
+      step("create", Phase::create, Place::launcher,
+           {calls("boot_block_check"), calls("picoprocess_create"), calls(s.delivery + "_mount")}));
   chain.then(step("lookup", Phase::lookup, Place::launcher,
                   {calls("unix_connect"), calls("unix_round_trip")}));
   if (s.temperature != Temperature::hot) {
     fetch(chain, s);
-    Step assemble = step("assemble", Phase::assemble, Place::cache,
-                         {{"assemble", 1, s.image.length, 0}});
+    Step assemble =
+        step("assemble", Phase::assemble, Place::cache, {{"assemble", 1, s.image.length, 0}});
     assemble.amounts[Amount::bytes_assembled] = s.image.length.count;
     chain.then(std::move(assemble));
   }

@@ -40,14 +40,16 @@ struct ImageFacts {
   std::uint64_t files = 0;
   Bytes content{};                // of all files
   std::uint64_t nodes_other = 0;  // directories and symbolic links
-  std::uint64_t runs = 0;         // page runs read ahead before the start
+  std::uint64_t runs = 0;         // page runs put into the page cache before the start
   Bytes run_bytes{};
-  std::uint64_t run_lookups = 0;  // distinct names on the way to the runs' files
+  std::uint64_t listed = 0;  // entries of the directories on the way to their files
 };
 
 // What a recorded start of the application looked up.
 struct ApplicationFacts {
-  std::uint64_t lookups = 0;  // distinct names, found or not, until the ready mark
+  // Names looked up until the ready mark that listing the directories does not answer beforehand:
+  // those that do not exist.
+  std::uint64_t lookups = 0;
 };
 
 struct LaunchScenario {

@@ -57,7 +57,7 @@ const std::vector<CostModel>& launch_costs() {
       // Between cache and origin: HTTP over TCP.
       model("http_request", kCall, "one small request and reply, beyond the link's round trip",
             "parsing and dispatch on both ends"),
-      model("http_receive", kByteItem, "items: blocks received and checked against their names",
+      model("http_receive", kByte, "bytes of blocks received and checked against their names",
             "the receiver's copies and one SHA-256; the sender works on another core"),
 
       // Verification.
@@ -69,16 +69,21 @@ const std::vector<CostModel>& launch_costs() {
             "mmap(2): a minor fault per fault-around window"),
 
       // Delivery.
-      model("extract", kCallByteItem, "items: files written into a fresh tmpfs, with their content",
+      model("image_open", kItem, "items: entries of an image's index read and checked",
+            "one pass over the index (docs/zarfile-format.md)"),
+      model("extract_mount", kCall, "one tmpfs made", "fsopen(2), fsmount(2)"),
+      model("extract", kByteItem, "items: files written into a fresh tmpfs, with their content",
             "open, write, close per file; a fresh page per 4 KiB"),
       model("extract_node", kItem, "items: directories and symbolic links made in a tmpfs",
             "mkdir(2), symlink(2)"),
-      model("fuse_mount", kCall, "one FUSE file system mounted and initialised",
-            "fsmount(2), FUSE_INIT exchange"),
+      model("fuse_mount", kCall, "one FUSE file system made, its server started",
+            "fsmount(2), a thread, the FUSE_INIT exchange"),
+      model("fuse_list", kItem, "items: directory entries listed through the mount",
+            "FUSE_READDIRPLUS: many entries a request, an inode and a dentry each"),
+      model("fuse_store", kByteItem, "items: runs of pages pushed into the page cache",
+            "FUSE_NOTIFY_STORE: one write(2) per run; a fresh page and a copy per 4 KiB"),
       model("fuse_lookup", kItem, "items: names looked up for the first time",
             "one FUSE_LOOKUP round trip each"),
-      model("fuse_read_ahead", kByteItem, "items: runs of pages read ahead into the page cache",
-            "FUSE_READ requests; a fresh page and a copy per 4 KiB"),
   };
   return table;
 }

@@ -23,7 +23,7 @@ LaunchScenario tiny(Temperature t) {
   s.image.nodes_other = 7;
   s.image.runs = 2;
   s.image.run_bytes = {12000};
-  s.image.run_lookups = 6;
+  s.image.listed = 6;
   s.application.lookups = 20;
   s.batch_blocks = 4;
   s.missing_blocks = t == Temperature::hot ? 0 : 10;
@@ -109,9 +109,11 @@ TEST(PlanLaunch, sealed_memory_is_mapped_and_faults_once_copied_memory_does_not)
     for (const auto& d : step.demands) EXPECT_NE(d.cost, "map_touch");
 }
 
-TEST(PlanLaunch, fuse_looks_every_name_up_once_before_or_after_the_start) {
-  const LaunchScenario s = tiny(Temperature::hot);
-  EXPECT_EQ(items_of(plan_launch(s), "fuse_lookup"), 20u);
+TEST(PlanLaunch, fuse_lists_directories_before_the_start_and_answers_the_rest_after_it) {
+  const Plan plan = plan_launch(tiny(Temperature::hot));
+  EXPECT_EQ(items_of(plan, "fuse_list"), 6u);
+  EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u);
+  EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 12000u);
 }
 
 TEST(PlanLaunch, extract_copies_all_content_and_looks_up_nothing) {

@@ -1,0 +1,214 @@
+#include "harness/launch_calibrate.h"
+
+#include <ctime>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "harness/data_dir.h"
+#include "harness/json_source.h"
+#include "harness/output_dir.h"
+#include "models/cost.h"
+#include "models/error.h"
+#include "models/fit.h"
+#include "models/statistics.h"
+#include "real/measure/micro.h"
+#include "real/measure/scratch.h"
+#include "real/process.h"
+#include "real/zar/digest.h"
+
+namespace missive::harness {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[32];
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
+  return text;
+}
+
+std::string cpu_model() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 1);
+  return "unknown CPU";
+}
+
+Json encode(const std::vector<measure::MicroSample>& samples) {
+  Json out = Json::array();
+  for (const auto& s : samples) out.push_back({s.micro, s.calls, s.bytes, s.items, s.seconds});
+  return out;
+}
+
+struct GroupedSample {
+  measure::MicroSample sample;
+  int group;
+};
+
+std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
+  options.progress("calibrating: making synthetic images");
+  measure::BenchBed bed(measure::scratch_parent());
+  std::vector<GroupedSample> all;
+  for (int g = 0; g < options.processes; ++g) {
+    options.progress("calibrating this host, process " + std::to_string(g + 1) + " of " +
+                     std::to_string(options.processes));
+    const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
+    const std::string text = run_in_child(
+        [&] { return encode(measure::run_micros(bed, options.repetitions, seed)).dump(); },
+        std::chrono::minutes(5), "calibration");
+    for (const auto& j : Json::parse(text)) all.push_back({{j[0], j[1], j[2], j[3], j[4]}, g});
+  }
+  return all;
+}
+
+// Fits one micro-measurement and keeps the terms its cost model has; the others were there to take
+// up what is not its work.
+void fit_into(ParameterSet& out, const measure::Micro& micro, const std::vector<GroupedSample>& all,
+              std::uint64_t seed) {
+  std::vector<std::string> columns;
+  if (micro.call) columns.push_back("call_s");
+  if (micro.byte) columns.push_back("byte_s");
+  if (micro.item) columns.push_back("item_s");
+  std::vector<Sample> samples;
+  for (const auto& [s, group] : all) {
+    if (s.micro != micro.name) continue;
+    Sample sample;
+    if (micro.call) sample.x.push_back(static_cast<double>(s.calls));
+    if (micro.byte) sample.x.push_back(static_cast<double>(s.bytes));
+    if (micro.item) sample.x.push_back(static_cast<double>(s.items));
+    sample.seconds = s.seconds;
+    sample.group = group;
+    samples.push_back(std::move(sample));
+  }
+  const Fit result = fit(samples, columns, seed);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    Parameter p;
+    p.value = result.coefficients[i];
+    p.low = std::min(result.low[i], p.value);
+    p.high = std::max(result.high[i], p.value);
+    p.unit = columns[i] == "call_s" ? "s" : columns[i] == "byte_s" ? "s/byte" : "s/item";
+    p.provenance = Provenance::measured;
+    p.source = "micro-measurement " + micro.name + ": " + micro.what +
+               (result.identified[i] ? "" : " (not separated from the other terms)");
+    p.date = today();
+    out.set(micro.name + "." + columns[i], p);
+  }
+}
+
+// Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is
+// no limit of its own (the ends' copies are, and http_receive has them).
+void add_links(ParameterSet& out) {
+  Parameter latency = out.at("loopback_latency.call_s");
+  out.set("link.loopback.latency_s", latency);
+  Parameter bandwidth;
+  bandwidth.value = 100e9;
+  bandwidth.unit = "byte/s";
+  bandwidth.provenance = Provenance::assumed;
+  bandwidth.source = "no wire: the ends' copies are the limit, and http_receive.byte_s has them";
+  bandwidth.low = bandwidth.high = bandwidth.value;
+  out.set("link.loopback.bandwidth_bytes_per_s", bandwidth);
+  // The request's own exchange crosses the link twice; the plan charges that as transfers.
+  Parameter request = out.at("http_request.call_s");
+  const double trip = 2 * latency.value;
+  request.value = std::max(0.0, request.value - trip);
+  request.low = std::max(0.0, request.low - trip);
+  request.high = std::max(request.value, request.high - trip);
+  out.set("http_request.call_s", request);
+}
+
+}  // namespace
+
+fs::path host_parameters_file() {
+  utsname name{};
+  ::uname(&name);
+  std::ostringstream host;
+  host << cpu_model() << '|' << std::thread::hardware_concurrency() << '|' << name.release << '|'
+       << name.machine;
+  const std::string text = host.str();
+  const auto digest = zar::sha256(std::as_bytes(std::span(text)));
+  return launch::home() / "parameters" / (zar::to_hex(digest).substr(0, 16) + ".json");
+}
+
+ParameterSet calibrate_host(const CalibrateOptions& options) {
+  const auto samples = measure_all(options);
+  ParameterSet out;
+  for (const auto& micro : measure::micros()) fit_into(out, micro, samples, options.seed);
+  add_links(out);
+  return out;
+}
+
+void save_host_parameters(const ParameterSet& parameters) {
+  write_atomically(host_parameters_file(), parameters.to_json().dump(1) + "\n");
+}
+
+ParameterSet load_or_calibrate(const CalibrateOptions& options) {
+  const fs::path file = host_parameters_file();
+  if (std::ifstream in(file); in) {
+    try {
+      return ParameterSet::from_json(Json::parse(in), file.string());
+    } catch (const Json::exception&) {
+      throw InputError(file.string() +
+                       ": not readable as JSON; make it anew with: missive-sim calibrate");
+    }
+  }
+  options.progress("no parameters of this host yet; calibrating once");
+  ParameterSet made = calibrate_host(options);
+  save_host_parameters(made);
+  return made;
+}
+
+void ensure_native_ready(ParameterSet& parameters, const std::string& application,
+                         launch::Testbed& testbed, const CalibrateOptions& options) {
+  const std::string name = "application." + application + ".native_ready_s";
+  if (parameters.contains(name)) return;
+  constexpr std::size_t kStarts = 20;
+  std::vector<double> seconds;
+  testbed.native();  // brings the tree into the page cache
+  for (std::size_t i = 0; i < kStarts; ++i) {
+    options.progress("native start " + std::to_string(i + 1) + " of " + std::to_string(kStarts) +
+                     " of " + application + ", the simulation's input");
+    seconds.push_back(to_seconds(total_time(testbed.native().records)));
+  }
+  const Estimate estimate = median_by_order(seconds);
+  Parameter p;
+  p.value = estimate.value;
+  p.low = estimate.low;
+  p.high = estimate.high;
+  p.unit = "s";
+  p.provenance = Provenance::measured;
+  p.source = "native twin of " + application + ": median of " + std::to_string(kStarts) +
+             " starts, each in its own process";
+  p.date = today();
+  parameters.set(name, p);
+  save_host_parameters(parameters);
+}
+
+ParameterSet reference_parameters() {
+  const fs::path file = data_dir() / "experiments" / "parameters" / "reference.json";
+  std::ifstream in(file);
+  if (!in)
+    throw RunError(
+        file.string() +
+        ": not found; calibrate this host (missive-sim calibrate) or set MISSIVE_DATA_DIR");
+  ParameterSet shipped = ParameterSet::from_json(Json::parse(in), file.string());
+  ParameterSet out;
+  for (auto [name, p] : shipped.all()) {
+    if (p.provenance == Provenance::measured) {
+      p.provenance = Provenance::assumed;
+      p.source = "measured on the reference machine, not on this host: " + p.source;
+    }
+    out.set(name, p);
+  }
+  return out;
+}
+
+}  // namespace missive::harness

@@ -1,0 +1,305 @@
+#include "harness/launch_run.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "harness/compare_metrics.h"
+#include "harness/launch_calibrate.h"
+#include "harness/launch_facts.h"
+#include "harness/progress.h"
+#include "models/error.h"
+#include "models/random.h"
+#include "real/launch/testbed.h"
+#include "real/process.h"
+#include "real/verify/verifier.h"
+#include "sim/simgrid_executor.h"
+
+namespace missive::harness {
+
+namespace {
+
+launch::LaunchVariant variant_of(const LaunchPoint& p) {
+  launch::LaunchVariant v;
+  v.temperature = p.temperature;
+  for (const auto& info : verify::verifiers())
+    if (info.name == p.verifier) v.keyed = info.keyed;
+  v.delivery = p.delivery;
+  v.hand_over = p.hand_over;
+  return v;
+}
+
+launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e,
+                                       Progress* progress) {
+  launch::TestbedOptions o;
+  o.application = launch::application(p.application);
+  o.warm_with = launch::application(p.warm_with);
+  o.image.block_size = static_cast<std::uint32_t>(p.block_size.count);
+  o.image.degree = p.degree;
+  o.image.pack_small_files = p.pack_small_files;
+  o.deadline = std::chrono::duration_cast<std::chrono::milliseconds>(e.deadline);
+  o.progress = [progress](const std::string& line) {
+    if (progress) progress->note(line);
+  };
+  return o;
+}
+
+// The link between client and origin, which the experiment file describes.
+void set_link(ParameterSet& parameters, const LaunchPoint& p) {
+  const auto add = [&](const char* name, const char* unit, double value) {
+    Parameter parameter;
+    parameter.value = parameter.low = parameter.high = value;
+    parameter.unit = unit;
+    parameter.provenance = Provenance::assumed;
+    parameter.source = "the experiment file's origin_link: a scenario, not a measurement";
+    parameters.set(name, parameter);
+  };
+  add("link.origin.latency_s", "s", to_seconds(p.origin_rtt) / 2);
+  add("link.origin.bandwidth_bytes_per_s", "byte/s", p.origin_bandwidth.bytes_per_second);
+}
+
+class LaunchRun {
+ public:
+  LaunchRun(const Experiment& experiment, const RunOptions& options)
+      : experiment_(experiment), options_(options), result_(empty_result(experiment)) {
+    data_.resize(experiment.points.size());
+    for (std::size_t i = 0; i < data_.size(); ++i) data_[i].point = i;
+  }
+
+  Result run() {
+    try {
+      const bool real = experiment_.backend != Backend::sim && prepare_real();
+      gather_parameters(real);
+      if (experiment_.backend != Backend::real) simulate_all();
+      finish_round();
+      if (real) measure_all();
+    } catch (const Interrupted&) {
+      result_.summary.interrupted = true;
+    }
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  // Testbeds of all images the experiment names; false (and a note in the result) when this host
+  // cannot.
+  bool prepare_real() {
+    try {
+      for (const auto& p : experiment_.points) {
+        auto& bed = beds_[facts_key(p)];
+        if (bed) continue;
+        bed = std::make_unique<launch::Testbed>(testbed_options(p, experiment_, options_.progress));
+        save_facts(facts_key(p), facts_of(*bed));
+      }
+      return true;
+    } catch (const NotAvailable& e) {
+      if (experiment_.backend == Backend::real) throw;
+      result_.summary.not_available.push_back(std::string("real launches: ") + e.what());
+      beds_.clear();
+      return false;
+    }
+  }
+
+  void gather_parameters(bool real) {
+    try {
+      parameters_ = load_or_calibrate(calibration());
+    } catch (const NotAvailable& e) {
+      result_.summary.not_available.push_back(
+          std::string("calibration: ") + e.what() +
+          "; the simulation uses the reference machine's parameters");
+      parameters_ = reference_parameters();
+    }
+    const ParameterSet reference = reference_parameters();
+    for (const auto& p : experiment_.points) {
+      if (real)
+        ensure_native_ready(parameters_, p.application, *beds_.at(facts_key(p)), calibration());
+      const std::string name = "application." + p.application + ".native_ready_s";
+      if (!parameters_.contains(name)) {
+        if (!reference.contains(name))
+          throw NotAvailable("no native start of " + p.application +
+                             " was ever measured, here or on the reference machine; run the "
+                             "experiment with --backend both");
+        parameters_.set(name, reference.at(name));
+      }
+    }
+  }
+
+  CalibrateOptions calibration() const {
+    CalibrateOptions c;
+    c.progress = [progress = options_.progress](const std::string& line) {
+      if (progress) progress->update(0, 0, line);
+    };
+    return c;
+  }
+
+  ParameterSet parameters_for(const LaunchPoint& p) const {
+    ParameterSet own = parameters_;
+    own.set("native_ready.call_s",
+            parameters_.at("application." + p.application + ".native_ready_s"));
+    set_link(own, p);
+    return own;
+  }
+
+  void simulate_point(std::size_t index) {
+    const LaunchPoint& p = experiment_.points[index];
+    const auto facts = load_facts(facts_key(p));
+    if (!facts)
+      throw NotAvailable("the image of " + p.application +
+                         " with these options was never built, and its facts do not ship; "
+                         "run the experiment with --backend both once");
+    const auto variant = variant_of(p);
+    LaunchScenario scenario;
+    scenario.temperature = p.temperature;
+    scenario.keyed = variant.keyed;
+    scenario.delivery = p.delivery;
+    scenario.hand_over = p.hand_over;
+    scenario.image = facts->image;
+    scenario.application = facts->application;
+    scenario.missing_blocks = facts->missing(p.temperature);
+    const ParameterSet parameters = parameters_for(p);
+
+    PointData& d = data_[index];
+    const Plan plan = plan_launch(scenario);
+    SimOptions same_machine;
+    same_machine.origin_shares_machine = true;  // as in the real run: everything on loopback
+    const SimulationResult here = simulate(plan, parameters, same_machine);
+    d.simulated = times_of(here.records);
+    d.simulated[kNativeTwin] = parameters.value("native_ready.call_s");
+    d.simulated_records = here.records;
+    d.simulated_amounts = total_amounts(here.records);
+    d.parameters = here.parameters_used;
+
+    scenario.origin_link = "origin";
+    const SimulationResult far = simulate(plan_launch(scenario), parameters);
+    const auto far_times = times_of(far.records);
+    d.simulated_only["total_over_link"] = far_times.at(kTotal);
+    if (const auto fetch = far_times.find("fetch"); fetch != far_times.end())
+      d.simulated_only["fetch_over_link"] = fetch->second;
+    if (index == 0) settings_ = here.settings;
+  }
+
+  void simulate_all() {
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr first_error;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < data_.size(); i = next++) try {
+          simulate_point(i);
+        } catch (...) {
+          const std::lock_guard lock(mutex);
+          if (!first_error) first_error = std::current_exception();
+        }
+    };
+    std::vector<std::jthread> workers;
+    for (int j = 1; j < options_.jobs; ++j) workers.emplace_back(work);
+    work();
+    workers.clear();
+    if (first_error) std::rethrow_exception(first_error);
+  }
+
+  // Every round launches every point once and the native twins in between, in random order.
+  void measure_all() {
+    warm_up();
+    const auto rounds = static_cast<std::size_t>(experiment_.repetitions);
+    const auto natives = static_cast<std::size_t>(experiment_.native_repetitions);
+    for (std::size_t round = 0; round < rounds; ++round) {
+      std::vector<std::function<void()>> jobs;
+      for (std::size_t i = 0; i < data_.size(); ++i)
+        jobs.push_back([this, i, round] { measure_point(i, round); });
+      // Native starts spread evenly over the rounds.
+      const std::size_t from = natives * round / rounds, to = natives * (round + 1) / rounds;
+      for (const auto& [key, bed] : beds_)
+        for (std::size_t n = from; n < to; ++n)
+          jobs.push_back([this, key = key, n, bed = bed.get()] { measure_native(key, *bed, n); });
+      Random random(experiment_.seed, round + 1);
+      random.shuffle(jobs);
+      for (std::size_t j = 0; j < jobs.size(); ++j) {
+        check_interrupt();
+        if (options_.progress)
+          options_.progress->update(round * jobs.size() + j, rounds * jobs.size(), "launching");
+        jobs[j]();
+      }
+      finish_round();
+    }
+  }
+
+  void warm_up() {
+    for (int i = 0; i < experiment_.warmup; ++i)
+      for (const auto& [key, bed] : beds_) {
+        bed->native();
+        for (const auto t : {Temperature::cold, Temperature::hot}) {
+          launch::LaunchVariant v;
+          v.temperature = t;
+          bed->launch(v);
+        }
+      }
+  }
+
+  void measure_point(std::size_t index, std::size_t round) {
+    PointData& d = data_[index];
+    const LaunchPoint& p = experiment_.points[index];
+    if (failed_[index] >= 2) return;  // said twice is enough
+    try {
+      const auto outcome = beds_.at(facts_key(p))->launch(variant_of(p));
+      Launch launch;
+      launch.process = static_cast<int>(round);
+      launch.times = times_of(outcome.records);
+      launch.amounts = total_amounts(outcome.records);
+      d.launches.push_back(std::move(launch));
+      d.launch_records.push_back(outcome.records);
+    } catch (const NotAvailable& e) {
+      failed_[index] = 2;
+      result_.summary.not_available.push_back(p.label + ": " + e.what());
+    } catch (const RunError& e) {
+      ++failed_[index];
+      result_.summary.failures.push_back(p.label + ": " + e.what());
+    }
+  }
+
+  void measure_native(const std::string& key, launch::Testbed& bed, std::size_t n) {
+    Launch native;
+    native.process = static_cast<int>(n);
+    native.times[kNativeTwin] = to_seconds(total_time(bed.native().records));
+    for (PointData& d : data_)
+      if (facts_key(experiment_.points[d.point]) == key) d.native.push_back(native);
+  }
+
+  void finish_round() {
+    finish();
+    if (options_.checkpoint) options_.checkpoint(result_);
+  }
+
+  void finish() {
+    // Failures, missing mechanisms and the rest stay; everything derived from samples is made anew.
+    Result fresh = empty_result(experiment_);
+    fresh.context = result_.context;
+    fresh.summary.failures = result_.summary.failures;
+    fresh.summary.not_available = result_.summary.not_available;
+    fresh.summary.interrupted = result_.summary.interrupted;
+    ParameterSet all = parameters_;
+    if (!experiment_.points.empty() && !parameters_.all().empty())
+      all = parameters_for(experiment_.points.front());
+    compare(experiment_, data_, all, fresh);
+    if (!settings_.empty()) fresh.context["simulator"] = settings_;
+    result_ = std::move(fresh);
+  }
+
+  const Experiment& experiment_;
+  const RunOptions& options_;
+  Result result_;
+  std::vector<PointData> data_;
+  std::map<std::size_t, int> failed_;
+  std::map<std::string, std::unique_ptr<launch::Testbed>> beds_;
+  ParameterSet parameters_;
+  std::map<std::string, std::string> settings_;
+};
+
+}  // namespace
+
+Result run_launch(const Experiment& experiment, const RunOptions& options) {
+  return LaunchRun(experiment, options).run();
+}
+
+}  // namespace missive::harness

@@ -1,0 +1,234 @@
+// A launcher against a cache and an origin that fail, lie or stay silent. The application is a
+// program of a few bytes that says "ready", so that nothing has to be downloaded.
+
+#include "real/launch/launcher.h"
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "models/error.h"
+#include "real/cache/server.h"
+#include "real/launch/picoprocess.h"
+#include "real/measure/scratch.h"
+#include "real/measure/tiny_program.h"
+#include "real/origin/boot_block.h"
+#include "real/origin/server.h"
+#include "real/zar/builder.h"
+#include "real/zar/extract.h"
+
+namespace missive::launch {
+namespace {
+
+namespace fs = std::filesystem;
+using cache::wire::Message;
+using std::chrono::milliseconds;
+
+class LauncherTest : public ::testing::Test {
+ protected:
+  LauncherTest() : scratch_(measure::scratch_parent()) {}
+
+  void SetUp() override {
+    if (const auto why = picoprocess_unavailable(); !why.empty()) GTEST_SKIP() << why;
+    const fs::path tree = scratch_.path() / "tree";
+    fs::create_directories(tree / "bin");
+    write(tree / "bin" / "ready", measure::tiny_program("ready\n"), true);
+    // Enough content for a few blocks, none of them zeros.
+    std::string content;
+    for (int i = 0; content.size() < 300'000; ++i)
+      content += "line " + std::to_string(i * 7919) + "\n";
+    write(tree / "content", content, false);
+    report_ = zar::build(tree, {}, {}, scratch_.path() / "image.zar");
+    publish(report_.recipe);
+
+    request_.application = {"tiny", {}, {"/bin/ready"}, ReadyMark::first_output, ""};
+    request_.vendor = origin::public_key(key_);
+    request_.boot_block = boot_block();
+    request_.secret = {};
+    request_.deadline = milliseconds(1500);
+  }
+
+  static void write(const fs::path& file, const std::string& text, bool executable) {
+    std::ofstream(file, std::ios::binary) << text;
+    fs::permissions(file, executable ? fs::perms(0755) : fs::perms(0644));
+  }
+
+  std::vector<std::byte> boot_block() const {
+    return origin::sign({"tiny", 1, report_.name, report_.recipe.shape}, key_);
+  }
+
+  void publish(const zar::Recipe& recipe) {
+    origin_ = std::make_unique<origin::OriginProcess>(std::vector<origin::Publication>{
+        {"tiny", scratch_.path() / "image.zar", recipe, boot_block()}});
+    request_.origin_url = origin_->url();
+  }
+
+  void start_cache(const cache::Misbehaviour& misbehaviour = {}, std::uint64_t disk_limit = 0) {
+    cache_.reset();
+    cache::CacheProcess::Options options;
+    options.socket = scratch_.path() / "cache.socket";
+    options.store = scratch_.path() / ("store-" + std::to_string(++stores_));
+    options.server.service.origin_url = origin_->url();
+    options.server.service.misbehaviour = misbehaviour;
+    options.server.store.disk_limit = disk_limit;
+    cache_ = std::make_unique<cache::CacheProcess>(options);
+    request_.cache_socket = options.socket;
+  }
+
+  // The application ran, although the cache did not do its part.
+  static void expect_detour(const LaunchOutcome& outcome, const std::string& word) {
+    ASSERT_EQ(outcome.detours.size(), 1u);
+    EXPECT_NE(outcome.detours.front().find(word), std::string::npos) << outcome.detours.front();
+    EXPECT_EQ(outcome.records.back().step, "boot.application");
+  }
+
+  measure::ScratchDirectory scratch_;
+  origin::SigningKey key_ = origin::make_signing_key();
+  zar::BuildReport report_;
+  std::unique_ptr<origin::OriginProcess> origin_;
+  std::unique_ptr<cache::CacheProcess> cache_;
+  int stores_ = 0;
+  LaunchRequest request_;
+};
+
+TEST_F(LauncherTest, a_cold_launch_fetches_everything_and_its_records_tile_it) {
+  start_cache();
+  const auto outcome = launch(request_);
+  EXPECT_TRUE(outcome.detours.empty());
+  Picos at{0};
+  for (const auto& r : outcome.records) {
+    EXPECT_EQ(r.start, at) << r.step;
+    at = r.end;
+  }
+  const Amounts a = total_amounts(outcome.records);
+  EXPECT_EQ(a[Amount::blocks_fetched], report_.recipe.shape.blocks());
+  EXPECT_EQ(a[Amount::bytes_assembled], report_.recipe.shape.length);
+  EXPECT_EQ(a[Amount::files_delivered], report_.files);
+}
+
+TEST_F(LauncherTest, the_second_launch_is_hot_and_checks_the_tag_alone) {
+  start_cache();
+  request_.keyed = true;
+  launch(request_);
+  const Amounts a = total_amounts(launch(request_).records);
+  EXPECT_EQ(a[Amount::bytes_fetched], 0u);
+  EXPECT_EQ(a[Amount::bytes_hashed], 0u);
+  EXPECT_EQ(a[Amount::bytes_authenticated], report_.recipe.shape.length);
+}
+
+TEST_F(LauncherTest, every_delivery_and_hand_over_starts_the_application) {
+  start_cache();
+  for (const auto& d : deliveries()) {
+    if (const auto why = d.unavailable(); !why.empty()) continue;
+    for (const auto h : {HandOver::sealed, HandOver::copy}) {
+      request_.delivery = d.name;
+      request_.hand_over = h;
+      EXPECT_TRUE(launch(request_).detours.empty()) << d.name << ' ' << to_string(h);
+    }
+  }
+}
+
+TEST_F(LauncherTest, a_boot_block_of_another_vendor_is_refused_before_anything_runs) {
+  start_cache();
+  request_.vendor = origin::public_key(origin::make_signing_key());
+  EXPECT_THROW(launch(request_), InputError);
+}
+
+TEST_F(LauncherTest, a_flipped_bit_sends_the_launcher_to_the_origin) {
+  start_cache({.flip_bit = 8 * 70'000});
+  expect_detour(launch(request_), "refused");
+}
+
+TEST_F(LauncherTest, memory_that_is_not_sealed_is_not_used) {
+  start_cache({.unsealed = true});
+  expect_detour(launch(request_), "seal");
+}
+
+TEST_F(LauncherTest, an_image_of_another_length_is_not_used) {
+  start_cache({.extra_length = 4096});
+  expect_detour(launch(request_), "origin directly");
+}
+
+TEST_F(LauncherTest, a_tag_that_is_nonsense_only_costs_the_tree) {
+  start_cache({.garbage_tags = true});
+  request_.keyed = true;
+  const auto outcome = launch(request_);
+  expect_detour(outcome, "tag");
+  EXPECT_EQ(total_amounts(outcome.records)[Amount::bytes_hashed], report_.recipe.shape.length);
+}
+
+TEST_F(LauncherTest, a_cache_that_dies_in_mid_transfer_is_done_without) {
+  start_cache({.die_after_fetched_bytes = 100'000});
+  expect_detour(launch(request_), "cache failed");
+}
+
+TEST_F(LauncherTest, a_cache_that_never_answers_is_waited_for_no_longer_than_the_deadline) {
+  for (const auto silent :
+       {Message::lookup, Message::fetch, Message::assemble, Message::get_sealed}) {
+    start_cache({.never_answer = silent});
+    expect_detour(launch(request_), "cache failed");
+  }
+}
+
+TEST_F(LauncherTest, a_cache_that_dies_at_any_message_is_done_without) {
+  for (const auto last : {Message::lookup, Message::fetch, Message::assemble, Message::get_sealed,
+                          Message::get_tag}) {
+    start_cache({.die_at = last});
+    request_.keyed = true;
+    expect_detour(launch(request_), "cache failed");
+  }
+}
+
+TEST_F(LauncherTest, a_cache_whose_disk_is_full_is_done_without) {
+  start_cache({}, 100'000);
+  expect_detour(launch(request_), "cache failed");
+}
+
+TEST_F(LauncherTest, no_cache_at_all_is_done_without) {
+  request_.cache_socket = scratch_.path() / "nobody";
+  expect_detour(launch(request_), "cache failed");
+}
+
+TEST_F(LauncherTest, an_origin_with_another_recipe_cannot_pass_it_off_as_the_signed_images) {
+  zar::Recipe lie = report_.recipe;
+  lie.leaves[1].bytes[0] ^= std::byte{1};
+  publish(lie);
+  start_cache();
+  EXPECT_THROW(launch(request_), RunError);
+}
+
+TEST_F(LauncherTest, without_cache_and_origin_there_is_one_clear_error) {
+  start_cache({.never_answer = Message::lookup});
+  origin_->kill_now();
+  try {
+    launch(request_);
+    FAIL() << "launched from nothing";
+  } catch (const RunError& e) {
+    const std::string text = e.what();
+    EXPECT_NE(text.find("cannot launch tiny"), std::string::npos) << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos) << "one line";
+  }
+}
+
+TEST_F(LauncherTest, an_application_that_ends_before_its_ready_mark_is_an_error) {
+  start_cache();
+  request_.application.command = {"/content"};  // not a program
+  EXPECT_THROW(launch(request_), RunError);
+}
+
+TEST_F(LauncherTest, the_native_twin_runs_from_the_unpacked_image) {
+  const UniqueFd fd(::open((scratch_.path() / "image.zar").c_str(), O_RDONLY | O_CLOEXEC));
+  const Mapping memory = Mapping::read_only(fd.get(), report_.recipe.shape.length, "image");
+  const fs::path unpacked = scratch_.path() / "unpacked";
+  fs::create_directory(unpacked);
+  zar::extract(zar::Image::open(memory.bytes(), "image"), unpacked);
+  const auto outcome = launch_native(request_.application, unpacked, nullptr, milliseconds(5000));
+  ASSERT_EQ(outcome.records.size(), 1u);
+  EXPECT_EQ(outcome.records.front().phase, Phase::boot);
+}
+
+}  // namespace
+}  // namespace missive::launch

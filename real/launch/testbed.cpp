@@ -1,0 +1,204 @@
+#include "real/launch/testbed.h"
+
+#include <set>
+#include <unordered_set>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/cache/store.h"
+#include "real/launch/launch_runs.h"
+#include "real/launch/outcome_json.h"
+#include "real/launch/picoprocess.h"
+#include "real/process.h"
+#include "real/zar/extract.h"
+#include "real/zar/image.h"
+
+namespace missive::launch {
+
+namespace fs = std::filesystem;
+
+ImageFacts image_facts(const zar::Image& image, const zar::BuildReport& report) {
+  ImageFacts facts;
+  const auto& shape = report.recipe.shape;
+  facts.length = {shape.length};
+  facts.block_size = shape.block_size;
+  facts.blocks = shape.blocks();
+  facts.recipe = {report.recipe.serialize().size()};
+  // Every digest but the root is input of one inner hash.
+  for (std::uint64_t n = shape.blocks(); n > 1; n = (n + shape.degree - 1) / shape.degree)
+    facts.nodes += {n * sizeof(zar::Digest)};
+  facts.files = report.files;
+  facts.content = {report.content_bytes};
+  facts.nodes_other = report.directories + report.symlinks;
+  const auto runs = coalesced_runs(image);
+  facts.runs = runs.size();
+  facts.run_bytes = {launch_run_bytes(image)};
+  // The listing answers "." and ".." as well.
+  std::set<std::uint32_t> directories;
+  for (const auto& run : runs)
+    for (std::string_view path = image.entries()[run.entry].path; path.size() > 1;) {
+      path = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+      directories.insert(image.find(path).value());
+    }
+  for (const std::uint32_t d : directories) facts.listed += image.children(d).size() + 2;
+  return facts;
+}
+
+std::uint64_t missing_blocks(const zar::Recipe& recipe, const zar::Recipe* held) {
+  std::unordered_set<zar::Digest> wanted(recipe.leaves.begin(), recipe.leaves.end());
+  if (held)
+    for (const auto& leaf : held->leaves) wanted.erase(leaf);
+  return wanted.size();
+}
+
+namespace {
+
+// The warm cache's store: every block of the other application.
+void fill_store(const fs::path& directory, const zar::Recipe& recipe, const fs::path& image_file) {
+  const UniqueFd fd(::open(image_file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw_errno(image_file.string());
+  const Mapping image = Mapping::read_only(fd.get(), recipe.shape.length, image_file.string());
+  cache::Store store(directory, {});
+  const std::size_t size = recipe.shape.block_size;
+  for (std::size_t i = 0; i < recipe.leaves.size(); ++i)
+    if (!store.contains(recipe.leaves[i]))
+      store.put(recipe.leaves[i], image.bytes().subspan(i * size, size));
+}
+
+}  // namespace
+
+Testbed::Testbed(TestbedOptions options)
+    : options_(std::move(options)),
+      scratch_(measure::scratch_parent()),
+      key_(origin::make_signing_key()) {
+  if (const auto why = picoprocess_unavailable(); !why.empty())
+    throw NotAvailable("picoprocess: " + why);
+  const Application& app = options_.application;
+  packed_ = pack(app);
+  const auto& recipe = packed_.report.recipe;
+  {
+    const UniqueFd fd(::open(packed_.file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) throw_errno(packed_.file.string());
+    const Mapping memory = Mapping::read_only(fd.get(), recipe.shape.length, packed_.file.string());
+    const zar::Image image = zar::Image::open(memory.bytes(), packed_.file.string());
+    facts_ = image_facts(image, packed_.report);
+    tree_ = scratch_.path() / "tree";
+    fs::create_directory(tree_);
+    zar::extract(image, tree_);
+  }
+  const LaunchTrace trace = read_trace(trace_file(app));
+  application_facts_.lookups = trace.lookups_missing;
+
+  warm_packed_ = options_.warm_with.name == app.name ? packed_ : pack(options_.warm_with);
+  warm_missing_ = missing_blocks(recipe, &warm_packed_.report.recipe);
+
+  const origin::BootBlock block{app.name, 1, packed_.report.name, recipe.shape};
+  boot_block_ = origin::sign(block, key_);
+  const auto master = verify::load_or_create_master_key(scratch_.path() / "master.key");
+  secret_ = verify::application_secret(master, origin::public_key(key_));
+  origin_ = std::make_unique<origin::OriginProcess>(
+      std::vector<origin::Publication>{{app.name, packed_.file, recipe, boot_block_}});
+  if (app.ready == ReadyMark::first_window) display_ = std::make_unique<Display>(Display::start());
+}
+
+Testbed::~Testbed() = default;
+
+Testbed::Packed Testbed::pack(const Application& app) {
+  const fs::path root = ensure_root(app);
+  options_.progress("packing the image of " + app.name);
+  const LaunchTrace trace = read_trace(trace_file(app));
+  Packed packed;
+  packed.file = scratch_.path() / (app.name + ".zar");
+  packed.report = zar::build(root, trace.selection, options_.image, packed.file);
+  if (!packed.report.missing.empty())
+    options_.progress(app.name + ": " + std::to_string(packed.report.missing.size()) + " of " +
+                      std::to_string(trace.selection.files.size()) +
+                      " files of the recorded start are not in its root, first " +
+                      packed.report.missing.front() + "; record it again with: missive-sim trace " +
+                      app.name);
+  return packed;
+}
+
+std::uint64_t Testbed::missing(Temperature temperature) const {
+  switch (temperature) {
+    case Temperature::cold:
+      return missing_blocks(packed_.report.recipe, nullptr);
+    case Temperature::warm:
+      return warm_missing_;
+    case Temperature::hot:
+      return 0;
+  }
+  throw std::logic_error("temperature");
+}
+
+std::unique_ptr<cache::CacheProcess> Testbed::start_cache(const fs::path& store) {
+  cache::CacheProcess::Options options;
+  options.socket = scratch_.path() / ("cache-" + std::to_string(++caches_) + ".socket");
+  options.store = store;
+  options.server.service.origin_url = origin_->url();
+  return std::make_unique<cache::CacheProcess>(options);
+}
+
+LaunchRequest Testbed::request(const LaunchVariant& variant) const {
+  LaunchRequest r;
+  r.application = options_.application;
+  r.boot_block = boot_block_;
+  r.vendor = origin::public_key(key_);
+  r.secret = secret_;
+  r.origin_url = origin_->url();
+  r.keyed = variant.keyed;
+  r.delivery = variant.delivery;
+  r.hand_over = variant.hand_over;
+  r.deadline = options_.deadline;
+  r.display = display_.get();
+  return r;
+}
+
+LaunchOutcome Testbed::in_child(const std::function<LaunchOutcome()>& work,
+                                const std::string& what) {
+  LaunchOutcome outcome =
+      decode_outcome(run_in_child([&] { return encode(work()); }, options_.deadline * 4, what));
+  if (!outcome.detours.empty()) throw RunError(what + ": " + outcome.detours.front());
+  return outcome;
+}
+
+cache::CacheProcess& Testbed::hot_cache() {
+  if (!hot_cache_) {
+    hot_cache_ = start_cache(scratch_.path() / "hot.store");
+    LaunchRequest first = request({Temperature::cold, true, "fuse", HandOver::sealed});
+    first.cache_socket = hot_cache_->socket();
+    in_child([&] { return launch::launch(first); }, "first launch of " + options_.application.name);
+  }
+  return *hot_cache_;
+}
+
+LaunchOutcome Testbed::launch(const LaunchVariant& variant) {
+  LaunchRequest r = request(variant);
+  const std::string what =
+      options_.application.name + ", " + to_string(variant.temperature) + " launch";
+  if (variant.temperature == Temperature::hot) {
+    r.cache_socket = hot_cache().socket();
+    return in_child([&] { return launch::launch(r); }, what);
+  }
+  const fs::path store = scratch_.path() / ("store-" + std::to_string(caches_ + 1));
+  if (variant.temperature == Temperature::warm)
+    fill_store(store, warm_packed_.report.recipe, warm_packed_.file);
+  LaunchOutcome outcome;
+  {
+    const auto cache = start_cache(store);
+    r.cache_socket = cache->socket();
+    outcome = in_child([&] { return launch::launch(r); }, what);
+  }
+  fs::remove_all(store);
+  return outcome;
+}
+
+LaunchOutcome Testbed::native() {
+  return in_child(
+      [&] { return launch_native(options_.application, tree_, display_.get(), options_.deadline); },
+      "native start of " + options_.application.name);
+}
+
+}  // namespace missive::launch

@@ -1,0 +1,72 @@
+#include "real/measure/micro.h"
+
+#include "models/random.h"
+#include "real/measure/micro_list.h"
+
+namespace missive::measure {
+
+const std::vector<Micro>& micros() {
+  constexpr bool call = true, byte = true, item = true;
+  static const std::vector<Micro> table{
+      {"sha256_blocks", "mapped images, 4 to 40 MiB, hashed in blocks of 4 to 64 KiB", !call, byte,
+       item, sha256_blocks},
+      {"gmac", "images of 4 to 40 MiB, one tag each", call, byte, !item, gmac},
+      {"map_touch", "fresh mappings of a filled memfd, a byte of every page read", !call, byte,
+       !item, map_touch},
+      {"boot_block_check", "one boot block opened", call, !byte, !item, boot_block_check},
+      {"unix_connect", "one connection to an idle cache", call, !byte, !item, unix_connect},
+      {"unix_round_trip", "a tag asked for that is not there", call, !byte, !item, unix_round_trip},
+      {"hand_over_sealed", "assembled images of 4 and 40 MiB received and mapped", call, !byte,
+       !item, hand_over_sealed},
+      {"hand_over_copy", "assembled images of 4 to 40 MiB copied through the socket", call, byte,
+       !item, hand_over_copy},
+      {"store_lookup", "2,000 block names looked up in a store that has half of them", !call, !byte,
+       item, store_lookup},
+      {"store_put", "blocks of 4 and 64 KiB appended to a fresh store", call, byte, item,
+       store_put},
+      {"assemble", "images of 4 to 40 MiB assembled from a store in the page cache", call, byte,
+       !item, assemble},
+      {"loopback_latency", "half of a one-byte TCP round trip between two processes", call, !byte,
+       !item, loopback_latency},
+      {"http_request", "one boot block got over a kept-alive connection", call, !byte, !item,
+       http_request},
+      {"http_receive", "64 KiB blocks of images of 4 to 40 MiB, and their recipes", call, byte,
+       !item, http_receive},
+      {"picoprocess_create", "one picoprocess", call, !byte, !item, picoprocess_create},
+      {"picoprocess_start", "a static program that does nothing, started from a delivered root",
+       call, !byte, !item, picoprocess_start},
+      {"image_open", "images of 2,000 files and of 1,600 directories and links", call, !byte, item,
+       image_open},
+      {"extract_mount", "one tmpfs", call, !byte, !item, extract_mount},
+      {"extract", "images of 0 to 40 MiB and one of 2,000 small files", call, byte, item, extract},
+      {"extract_node", "1,600 directories and links, and none", call, !byte, item, extract_node},
+      {"fuse_mount", "one FUSE file system with its server", call, !byte, !item, fuse_mount},
+      {"fuse_list", "a directory of 1,000 files, and one of one", call, !byte, item, fuse_list},
+      {"fuse_store", "8 runs of 2 MiB, 768 runs of 16 KiB, and one page", call, byte, item,
+       fuse_store},
+      {"fuse_lookup", "1,000 names, a third of which do not exist", !call, !byte, item,
+       fuse_lookup},
+  };
+  return table;
+}
+
+std::vector<MicroSample> run_micros(BenchBed& bed, int repetitions, std::uint64_t seed) {
+  std::vector<std::size_t> order;
+  for (int r = 0; r < repetitions; ++r)
+    for (std::size_t m = 0; m < micros().size(); ++m) order.push_back(m);
+  Random random(seed, 0);
+  random.shuffle(order);
+
+  std::vector<MicroSample> dropped, samples;
+  for (const Micro& micro : micros()) {
+    Sampler warm_up(micro.name, dropped);
+    micro.run(bed, warm_up);
+  }
+  for (const std::size_t m : order) {
+    Sampler sampler(micros()[m].name, samples);
+    micros()[m].run(bed, sampler);
+  }
+  return samples;
+}
+
+}  // namespace missive::measure

@@ -1,0 +1,177 @@
+// Micro-measurements between launcher, cache and origin, and of the cache's own work.
+
+#include <array>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "real/cache/client.h"
+#include "real/cache/seals.h"
+#include "real/cache/store.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_list.h"
+#include "real/origin/client.h"
+
+namespace missive::measure {
+
+namespace {
+
+constexpr std::chrono::seconds kDeadline{30};
+constexpr std::size_t kBatch = 256;  // as a cache asks
+
+cache::Client connect(const BenchBed& bed) {
+  return cache::Client::connect(bed.cache_socket(), kDeadline);
+}
+
+zar::Digest numbered(std::uint64_t n) {
+  zar::Digest d;
+  for (std::size_t i = 0; i < 8; ++i) d.bytes[i] = static_cast<std::byte>(n >> (8 * i));
+  return d;
+}
+
+// A connected pair of TCP sockets over the loopback device, without Nagle's delay.
+std::pair<UniqueFd, UniqueFd> tcp_pair() {
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 1) != 0 ||
+      ::getsockname(listener.get(), generic, &size) != 0)
+    throw_errno("loopback socket");
+  UniqueFd a(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(a.get(), generic, size) != 0) throw_errno("loopback connection");
+  UniqueFd b(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const int on = 1;
+  for (const int fd : {a.get(), b.get()})
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return {std::move(a), std::move(b)};
+}
+
+}  // namespace
+
+void unix_connect(BenchBed& bed, Sampler& sample) {
+  std::optional<cache::Client> client;
+  sample.add(1, 0, 0, seconds_of([&] { client.emplace(connect(bed)); }));
+}
+
+void unix_round_trip(BenchBed& bed, Sampler& sample) {
+  auto client = connect(bed);
+  client.get_tag(numbered(1));
+  sample.add(1, 0, 0, seconds_of([&] { client.get_tag(numbered(2)); }));
+}
+
+void hand_over_sealed(BenchBed& bed, Sampler& sample) {
+  auto client = connect(bed);
+  for (const char* size : {"4MiB", "40MiB"}) {
+    const BenchImage& image = bed.image(size);
+    client.assemble(image.report.name);
+    Mapping mapping;
+    const double t = seconds_of([&] {
+      const UniqueFd fd = client.get_sealed(image.report.name);
+      cache::require_sealed(fd.get(), image.memory.bytes().size(), "micro");
+      mapping = Mapping::read_only(fd.get(), image.memory.bytes().size(), "micro");
+    });
+    sample.add(1, 0, 0, t);
+  }
+}
+
+void hand_over_copy(BenchBed& bed, Sampler& sample) {
+  auto client = connect(bed);
+  for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
+    const BenchImage& image = bed.image(size);
+    client.assemble(image.report.name);
+    Mapping mapping;
+    const double t = seconds_of([&] {
+      mapping = Mapping::anonymous(image.memory.bytes().size(), "micro");
+      client.get_copy(image.report.name, mapping.writable());
+    });
+    sample.add(1, image.memory.bytes().size(), 0, t);
+  }
+}
+
+void store_lookup(BenchBed& bed, Sampler& sample) {
+  cache::Store store(bed.fresh_directory(), {});
+  constexpr std::uint64_t kNames = 2000;
+  const std::array<std::byte, 64> block{};
+  for (std::uint64_t i = 0; i < kNames; i += 2) store.put(numbered(i), block);
+  std::uint64_t found = 0;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kNames; ++i) found += store.contains(numbered(i)) ? 1u : 0u;
+  });
+  keep(found);
+  sample.add(0, 0, kNames, t);
+}
+
+void store_put(BenchBed& bed, Sampler& sample) {
+  const auto bytes = bed.image("24MiB").memory.bytes();
+  for (const std::size_t block : {std::size_t{4096}, std::size_t{65536}}) {
+    cache::Store store(bed.fresh_directory(), {});
+    const std::size_t total = block == 4096 ? bytes.size() / 8 : bytes.size();
+    const std::size_t blocks = total / block;
+    const double t = seconds_of([&] {
+      for (std::size_t i = 0; i < blocks; ++i)
+        store.put(numbered(i), bytes.subspan(i * block, block));
+    });
+    sample.add(1, blocks * block, blocks, t);
+  }
+}
+
+void assemble(BenchBed& bed, Sampler& sample) {
+  auto client = connect(bed);
+  for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
+    const BenchImage& image = bed.image(size);
+    client.forget_assembled();
+    const double t = seconds_of([&] { client.assemble(image.report.name); });
+    sample.add(1, image.memory.bytes().size(), 0, t);
+  }
+}
+
+void loopback_latency(BenchBed&, Sampler& sample) {
+  const auto [near, far] = tcp_pair();
+  constexpr int kTrips = 50;
+  std::thread echo([fd = far.get()] {
+    char byte = 0;
+    for (int i = 0; i < kTrips; ++i)
+      if (::read(fd, &byte, 1) != 1 || ::write(fd, &byte, 1) != 1) return;
+  });
+  char byte = 'x';
+  const double t = seconds_of([&, fd = near.get()] {
+    for (int i = 0; i < kTrips; ++i)
+      if (::write(fd, &byte, 1) != 1 || ::read(fd, &byte, 1) != 1) return;
+  });
+  echo.join();
+  sample.add(2 * kTrips, 0, 0, t);
+}
+
+void http_request(BenchBed& bed, Sampler& sample) {
+  origin::Client client(bed.origin_url(), kDeadline);
+  client.get_boot_block("4MiB");
+  sample.add(1, 0, 0, seconds_of([&] { client.get_boot_block("4MiB"); }));
+}
+
+void http_receive(BenchBed& bed, Sampler& sample) {
+  origin::Client client(bed.origin_url(), kDeadline);
+  for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
+    const BenchImage& image = bed.image(size);
+    const std::span<const zar::Digest> wanted(image.report.recipe.leaves);
+    std::uint64_t received = 0, requests = 0;
+    const double t = seconds_of([&] {
+      for (std::size_t at = 0; at < wanted.size(); at += kBatch, ++requests)
+        client.get_blocks(image.report.name,
+                          wanted.subspan(at, std::min(kBatch, wanted.size() - at)),
+                          image.report.recipe.shape.block_size,
+                          [&](const zar::Digest&, std::span<const std::byte> block) {
+                            received += block.size();
+                          });
+    });
+    sample.add(requests, received, 0, t);
+  }
+}
+
+}  // namespace missive::measure

@@ -1,0 +1,131 @@
+// Micro-measurements of picoprocesses and of the ways to deliver files into them.
+
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "models/error.h"
+#include "real/launch/delivery.h"
+#include "real/launch/launch_runs.h"
+#include "real/launch/picoprocess.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_list.h"
+
+namespace missive::measure {
+
+namespace {
+
+std::unique_ptr<launch::Delivery> make_delivery(const std::string& name) {
+  for (const auto& d : launch::deliveries())
+    if (d.name == name) {
+      if (const auto why = d.unavailable(); !why.empty())
+        throw NotAvailable("delivery " + name + ": " + why);
+      return d.make();
+    }
+  throw std::logic_error("no delivery " + name);
+}
+
+// Delivers, and says how long that took; making the method and taking it down again is not timed.
+double time_of_delivery(const std::string& method, const zar::Image& image) {
+  const auto delivery = make_delivery(method);
+  launch::Delivered delivered;
+  UniqueFd root;
+  return seconds_of([&] { root = delivery->deliver(image, &delivered); });
+}
+
+std::uint64_t nodes(const BenchImage& image) {
+  return image.report.directories + image.report.symlinks;
+}
+
+}  // namespace
+
+void picoprocess_create(BenchBed&, Sampler& sample) {
+  std::optional<launch::Picoprocess> process;
+  sample.add(1, 0, 0, seconds_of([&] { process.emplace(launch::Picoprocess::create()); }));
+}
+
+// From the delivered root to a running program; the program is a static one that does nothing.
+void picoprocess_start(BenchBed& bed, Sampler& sample) {
+  const auto delivery = make_delivery("extract");
+  const zar::Image image = bed.image("starter").open();
+  launch::Delivered delivered;
+  const UniqueFd root = delivery->deliver(image, &delivered);
+  auto process = launch::Picoprocess::create();
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  launch::Environment environment;
+  environment.command = {kStarter};
+  sample.add(1, 0, 0,
+             seconds_of([&] { process.start(root, environment, null.get(), null.get()); }));
+}
+
+void image_open(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"many", "nodes"}) {
+    const BenchImage& image = bed.image(name);
+    std::uint64_t entries = 0;
+    const double t = seconds_of([&] { entries = image.open().entries().size(); });
+    sample.add(1, 0, entries, t);
+  }
+}
+
+void extract_mount(BenchBed&, Sampler& sample) {
+  std::unique_ptr<launch::Delivery> made;
+  sample.add(1, 0, 0, seconds_of([&] { made = make_delivery("extract"); }));
+}
+
+void extract(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"empty", "4MiB", "12MiB", "24MiB", "40MiB", "many"}) {
+    const BenchImage& image = bed.image(name);
+    sample.add(1, image.report.content_bytes, image.report.files,
+               time_of_delivery("extract", image.open()));
+  }
+}
+
+void extract_node(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"empty", "nodes"})
+    sample.add(1, 0, nodes(bed.image(name)), time_of_delivery("extract", bed.image(name).open()));
+}
+
+void fuse_mount(BenchBed&, Sampler& sample) {
+  std::unique_ptr<launch::Delivery> made;
+  sample.add(1, 0, 0, seconds_of([&] { made = make_delivery("fuse"); }));
+}
+
+// An image whose directories are large and whose runs are one page: what is timed is the listing.
+void fuse_list(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"empty-run", "many-run"}) {
+    const zar::Image image = bed.image(name).open();
+    const std::uint64_t listed =
+        image.children(*image.find("/f")).size() + image.children(0).size() + 4;
+    sample.add(1, 0, listed, time_of_delivery("fuse", image));
+  }
+}
+
+// stat(2) of names never asked for before, as an application's start does.
+void fuse_lookup(BenchBed& bed, Sampler& sample) {
+  const auto delivery = make_delivery("fuse");
+  const zar::Image image = bed.image("many").open();
+  launch::Delivered delivered;
+  const UniqueFd root = delivery->deliver(image, &delivered);
+  constexpr int kNames = 1000;
+  struct stat status {};
+  ::fstatat(root.get(), "f", &status, 0);
+  const double t = seconds_of([&] {
+    for (int i = 0; i < kNames; ++i) {
+      // Every third name does not exist: applications search paths.
+      const std::string name = (i % 3 == 0 ? "f/none" : "f/") + std::to_string(i);
+      ::fstatat(root.get(), name.c_str(), &status, 0);
+    }
+  });
+  sample.add(0, 0, kNames, t);
+}
+
+void fuse_store(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"empty-run", "runs-few", "runs-many"}) {
+    const zar::Image image = bed.image(name).open();
+    sample.add(1, launch::launch_run_bytes(image), launch::coalesced_runs(image).size(),
+               time_of_delivery("fuse", image));
+  }
+}
+
+}  // namespace missive::measure

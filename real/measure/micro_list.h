@@ -1,0 +1,35 @@
+#pragma once
+// The micro-measurements, declared: micro.cpp lists them.
+
+#include "real/measure/micro.h"
+
+namespace missive::measure {
+
+void sha256_blocks(BenchBed& bed, Sampler& sample);
+void gmac(BenchBed& bed, Sampler& sample);
+void map_touch(BenchBed& bed, Sampler& sample);
+void boot_block_check(BenchBed& bed, Sampler& sample);
+
+void unix_connect(BenchBed& bed, Sampler& sample);
+void unix_round_trip(BenchBed& bed, Sampler& sample);
+void hand_over_sealed(BenchBed& bed, Sampler& sample);
+void hand_over_copy(BenchBed& bed, Sampler& sample);
+void store_lookup(BenchBed& bed, Sampler& sample);
+void store_put(BenchBed& bed, Sampler& sample);
+void assemble(BenchBed& bed, Sampler& sample);
+void loopback_latency(BenchBed& bed, Sampler& sample);
+void http_request(BenchBed& bed, Sampler& sample);
+void http_receive(BenchBed& bed, Sampler& sample);
+
+void picoprocess_create(BenchBed& bed, Sampler& sample);
+void picoprocess_start(BenchBed& bed, Sampler& sample);
+void image_open(BenchBed& bed, Sampler& sample);
+void extract_mount(BenchBed& bed, Sampler& sample);
+void extract(BenchBed& bed, Sampler& sample);
+void extract_node(BenchBed& bed, Sampler& sample);
+void fuse_mount(BenchBed& bed, Sampler& sample);
+void fuse_lookup(BenchBed& bed, Sampler& sample);
+void fuse_list(BenchBed& bed, Sampler& sample);
+void fuse_store(BenchBed& bed, Sampler& sample);
+
+}  // namespace missive::measure

@@ -1,0 +1,85 @@
+// Micro-measurements of verification: hashing, MAC, first touch of mapped memory, boot block.
+
+#include <sys/mman.h>
+
+#include "models/error.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_list.h"
+#include "real/origin/boot_block.h"
+#include "real/verify/verifier.h"
+
+namespace missive::measure {
+
+namespace {
+
+constexpr const char* kSizes[] = {"4MiB", "12MiB", "24MiB", "40MiB"};
+
+// Reads one byte of every page, as the first pass over mapped memory does anyway.
+std::uint64_t touch(std::span<const std::byte> memory) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < memory.size(); i += 4096)
+    sum += static_cast<std::uint64_t>(memory[i]);
+  return sum;
+}
+
+// A sealed memfd holding a copy of `content`: what a cache hands over.
+UniqueFd sealed_copy(std::span<const std::byte> content) {
+  UniqueFd fd(::memfd_create("micro", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) throw_errno("memfd_create");
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t n = ::write(fd.get(), content.data() + done, content.size() - done);
+    if (n <= 0) throw_errno("filling a memfd");
+    done += static_cast<std::size_t>(n);
+  }
+  return fd;
+}
+
+verify::Expected expected_of(const BenchImage& image) {
+  return {image.report.name, image.report.recipe.shape, image.name, 1};
+}
+
+}  // namespace
+
+// Hashed where the pages are mapped already; 4 KiB and 256 KiB blocks separate the cost of a byte
+// from that of a block.
+void sha256_blocks(BenchBed& bed, Sampler& sample) {
+  for (const char* size : kSizes)
+    for (const std::uint32_t block : {4096u, 16384u, 65536u}) {
+      const auto bytes = bed.image(size).memory.bytes();
+      const zar::TreeShape shape{bytes.size(), block, 128};
+      keep(touch(bytes));
+      const double t = seconds_of([&] { keep(zar::leaf_hashes(bytes, shape).size()); });
+      sample.add(0, bytes.size(), shape.blocks(), t);
+    }
+}
+
+void gmac(BenchBed& bed, Sampler& sample) {
+  for (const char* size : kSizes) {
+    const BenchImage& image = bed.image(size);
+    const auto expected = expected_of(image);
+    const verify::MacKey key{};
+    const auto tag = verify::make_tag(image.memory.bytes(), expected, key);  // also the warm-up
+    const double t =
+        seconds_of([&] { verify::verify_tag(image.memory.bytes(), expected, key, tag); });
+    sample.add(1, image.memory.bytes().size(), 0, t);
+  }
+}
+
+// Fresh mappings of a filled memfd; the difference to a second pass is what first touch costs.
+void map_touch(BenchBed& bed, Sampler& sample) {
+  for (const char* size : kSizes) {
+    const auto content = bed.image(size).memory.bytes();
+    const UniqueFd fd = sealed_copy(content);
+    const Mapping mapping = Mapping::read_only(fd.get(), content.size(), "micro");
+    const double first = seconds_of([&] { keep(touch(mapping.bytes())); });
+    const double second = seconds_of([&] { keep(touch(mapping.bytes())); });
+    sample.add(0, content.size(), 0, first - second);
+  }
+}
+
+void boot_block_check(BenchBed& bed, Sampler& sample) {
+  const auto& wire = bed.image("4MiB").boot_block;
+  sample.add(1, 0, 0, seconds_of([&] { origin::open_boot_block(wire, bed.vendor(), "micro"); }));
+}
+
+}  // namespace missive::measure
