@@ -62,8 +62,8 @@ struct Overrides {
   std::vector<std::string> sets;  // "POINTER=VALUE"; VALUE is JSON, or else a string
   std::string profile;            // "", "kick", "short", "full"
   std::optional<std::string> backend;
-  std::optional<std::uint64_t> repetitions;  // of both worlds' real launches and native twins
-  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> repetitions;  // of both worlds' real launches and native twins
+  std::optional<std::int64_t> seed;
 };
 
 // Throws InputErrors with every problem of file and overrides.

@@ -210,7 +210,8 @@ TEST(Experiment, ABadSetIsBlamedOnTheOption) {
   EXPECT_THAT(problem("", set({"temperature"})), HasSubstr("write POINTER=VALUE"));
   EXPECT_EQ(problem("", set({"/repetitions=many"})),
             "--set /repetitions=many: /repetitions: is a string; it must be an integer");
-  EXPECT_THAT(problem("", set({"/exclude/999999999=1"})), HasSubstr("--set /exclude/999999999=1: /exclude: is an object"));
+  EXPECT_THAT(problem("", set({"/exclude/999999999=1"})),
+              HasSubstr("--set /exclude/999999999=1: /exclude: is an object"));
   EXPECT_THAT(problem("", set({"/repetitions=0", "/seed=-1"})),
               ::testing::AllOf(HasSubstr("too small"), HasSubstr("--set /seed=-1")));
 }
@@ -245,7 +246,7 @@ TEST(Experiment, ProfilesScaleRepetitionsOrPatchTheFile) {
 
 TEST(Experiment, AMistakeInAProfileIsFoundEvenWhenItIsNotUsed) {
   EXPECT_EQ(problem("\"profiles\": {\"kick\": {\"warmupp\": 0}}"),
-            "t.json:5:23: /warmupp: unknown key; did you mean 'warmup'?");
+            "t.json:5:23: /profiles/kick/warmupp: unknown key; did you mean 'warmup'?");
 }
 
 TEST(Experiment, ShippedFilesAreValidAndWhatTheyPromise) {

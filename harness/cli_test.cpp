@@ -1,0 +1,250 @@
+// The command line from outside: what is printed where, and with which exit status.
+
+#include "harness/cli.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/json_source.h"
+#include "harness/test_support.h"
+
+namespace missive::harness {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int status = 0;
+  std::string out, err;
+};
+
+Outcome cli(const std::vector<std::string>& words) {
+  std::vector<const char*> argv{"missive-sim"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  std::ostringstream out, err;
+  const int status = cli_main(static_cast<int>(argv.size()), argv.data(), out, err);
+  return {status, out.str(), err.str()};
+}
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+class Cli : public ::testing::Test {
+ protected:
+  void SetUp() override { use_source_data(); }
+  const std::string launch_ = (source_dir() / "experiments/launch.json").string();
+  const TemporaryFolder folder_;
+  std::string file(const std::string& text) { return folder_.write("e.json", text).string(); }
+};
+
+TEST_F(Cli, WithoutWordsSaysWhatToGiveAndIsBadUsage) {
+  const Outcome o = cli({});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.out, IsEmpty());
+  EXPECT_THAT(o.err, HasSubstr("missive-sim: name an experiment file"));
+}
+
+TEST_F(Cli, HelpNamesExamplesAndEveryExitStatus) {
+  const Outcome o = cli({"--help"});
+  EXPECT_EQ(o.status, 0);
+  EXPECT_THAT(o.err, IsEmpty());
+  for (const char* text :
+       {"Examples:", "Exit status:", "130", "doctor", "calibrate", "Usage: missive-sim ["})
+    EXPECT_THAT(o.out, HasSubstr(text));
+  EXPECT_THAT(cli({"run", "--help"}).out, HasSubstr("real launches never overlap"));
+}
+
+TEST_F(Cli, VersionIsOneLineOnStdout) {
+  const Outcome o = cli({"--version"});
+  EXPECT_EQ(o.status, 0);
+  EXPECT_THAT(o.out, StartsWith("missive-sim 0."));
+  EXPECT_EQ(lines(o.out), 1U);
+}
+
+TEST_F(Cli, AFirstWordThatIsNeitherVerbNorFileGetsASuggestion) {
+  const Outcome o = cli({"rnu"});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(o.err, "missive-sim: rnu: no such file and no such command; did you mean 'run'?\n");
+}
+
+TEST_F(Cli, VerbsOfLaterAreNotListed) {
+  const std::string help = cli({"--help"}).out;
+  for (const char* verb : {"\n  compare", "\n  report", "\n  reproduce"})
+    EXPECT_THAT(help, Not(HasSubstr(verb)));
+}
+
+TEST_F(Cli, AnUnknownOptionIsNamedWithASuggestion) {
+  const Outcome o = cli({"run", "--fromat", "json", launch_});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(o.err, "missive-sim: --fromat: unknown option; did you mean '--format'?\n");
+}
+
+TEST_F(Cli, BadOptionValuesAreBadUsage) {
+  EXPECT_EQ(cli({launch_, "--profile", "huge", "--dry-run"}).status, 2);
+  EXPECT_EQ(cli({launch_, "--backend", "quantum", "--dry-run"}).status, 2);
+  EXPECT_EQ(cli({launch_, "--jobs", "0", "--dry-run"}).status, 2);
+  EXPECT_EQ(cli({launch_, "--seed", "x", "--dry-run"}).status, 2);
+  const Outcome o = cli({launch_, "--repetitions", "-3", "--dry-run"});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.err, HasSubstr("--repetitions: /repetitions: -3 is too small; at least 1"));
+  EXPECT_EQ(cli({"run"}).status, 2);
+  EXPECT_EQ(cli({"zar"}).status, 2);
+}
+
+TEST_F(Cli, RunIsTheDefaultWhereverTheOptionsStand) {
+  const Outcome plain = cli({"run", launch_, "--dry-run"});
+  EXPECT_EQ(plain.status, 0);
+  EXPECT_EQ(cli({launch_, "--dry-run"}).out, plain.out);
+  EXPECT_EQ(cli({"--dry-run", "--out", "nowhere", launch_}).out, plain.out);
+}
+
+TEST_F(Cli, DryRunListsThePointsAndLeavesNothing) {
+  const auto out = folder_.path() / "out";
+  const Outcome o = cli({launch_, "--dry-run", "--out", out.string()});
+  EXPECT_EQ(o.status, 0);
+  EXPECT_THAT(o.out, HasSubstr("24 points"));
+  EXPECT_EQ(lines(o.out), 26U);
+  EXPECT_FALSE(std::filesystem::exists(out));
+  const Json points = Json::parse(cli({launch_, "--dry-run", "--format", "json"}).out);
+  EXPECT_EQ(points.size(), 24U);
+  EXPECT_EQ(points[0]["parameters"]["image.block_size"], 65536);
+}
+
+TEST_F(Cli, SetOverridesAndIsRepeatable) {
+  const Outcome o = cli({launch_, "--set", "/temperature=hot", "--set", "/verifier=mac",
+                         "--dry-run", "--format", "csv"});
+  EXPECT_EQ(o.status, 0);
+  EXPECT_EQ(lines(o.out), 5U);
+  const Outcome bad = cli({launch_, "--set", "/temprature=hot", "--dry-run"});
+  EXPECT_EQ(bad.status, 2);
+  EXPECT_THAT(bad.err, HasSubstr("did you mean '/temperature'?"));
+}
+
+TEST_F(Cli, ShowPrintsAValidFileWithEveryDefaultResolved) {
+  const std::string minimal =
+      file(R"({"format": "missive-sim/experiment/1", "name": "m", "kind": "launch"})");
+  const Outcome o = cli({"show", minimal, "--seed", "7"});
+  EXPECT_EQ(o.status, 0);
+  const Json shown = Json::parse(o.out);
+  EXPECT_EQ(shown["seed"], 7);
+  EXPECT_EQ(shown["image"]["block_size"], "64KiB");
+  EXPECT_EQ(shown["tolerance"]["shortest_phase"], "1ms");
+  EXPECT_EQ(cli({"validate", file(o.out)}).status, 0);
+}
+
+TEST_F(Cli, EveryProblemOfAFileIsOneLineAndStatusTwo) {
+  const Outcome o = cli({file("{\n\"format\": \"missive-sim/experiment/1\",\n\"name\": \"m\",\n"
+                              "\"kind\": \"lunch\",\n\"sede\": 1\n}"),
+                         "--dry-run"});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(lines(o.err), 2U);
+  EXPECT_THAT(o.err, HasSubstr("e.json:4:9: /kind: \"lunch\" is not one of \"launch\""));
+  EXPECT_THAT(o.err, HasSubstr("e.json:5:1: /sede: unknown key; did you mean 'seed'?"));
+  EXPECT_THAT(o.out, IsEmpty());
+}
+
+TEST_F(Cli, BrokenFilesAreStatusTwoEachInOneLine) {
+  for (const char* text : {"", "{\"name\":", "{\"name\": NaN}", "[]", "nonsense"}) {
+    const Outcome o = cli({file(text), "--dry-run"});
+    EXPECT_EQ(o.status, 2) << text;
+    EXPECT_THAT(o.err, StartsWith("missive-sim: ")) << text;
+  }
+}
+
+TEST_F(Cli, TextOfAFileCannotSendControlCharactersToTheTerminal) {
+  const Outcome o = cli({file("{\"na\\u001b[31mme\": 1}"), "--dry-run"});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.err, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Cli, ValidateReportsAllFilesAtOnce) {
+  const std::string bad = folder_.write("bad.json", "{").string();
+  const std::string worse = folder_.write("worse.json", "").string();
+  const Outcome o = cli({"validate", launch_, bad, worse});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.out, HasSubstr("24 points"));
+  EXPECT_THAT(o.err, HasSubstr("bad.json:1"));
+  EXPECT_THAT(o.err, HasSubstr("worse.json:1:1: the file is empty"));
+}
+
+TEST_F(Cli, AnOutputFolderThatCannotBeWrittenIsOneLineBeforeAnythingRuns) {
+  const auto blocker = folder_.write("file", "x");
+  const Outcome o = cli({launch_, "--out", (blocker / "out").string()});
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(lines(o.err), 1U);
+  EXPECT_THAT(o.err, HasSubstr("results cannot be written there"));
+  EXPECT_EQ(cli({launch_, "--out", "/proc/out"}).status, 2);
+}
+
+TEST_F(Cli, SchemaPrintsTheSchema) {
+  const Json schema = Json::parse(cli({"schema"}).out);
+  EXPECT_EQ(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+}
+
+TEST_F(Cli, ZarBuildsListsAndVerifiesAnImage) {
+  std::filesystem::create_directories(folder_.path() / "tree/usr");
+  folder_.write("tree/usr/hello", "hello world");
+  const std::string tree = (folder_.path() / "tree").string();
+  const std::string image = (folder_.path() / "hello.zar").string();
+  const Outcome built = cli({"zar", "build", tree, image, "--block-size", "4KiB"});
+  ASSERT_EQ(built.status, 0) << built.err;
+  EXPECT_THAT(built.out, HasSubstr("files 1\n"));
+  EXPECT_THAT(cli({"zar", "ls", image}).out, HasSubstr("/usr/hello"));
+  const Outcome named = cli({"zar", "verify", image});
+  EXPECT_THAT(built.out, HasSubstr("name " + named.out));
+  EXPECT_EQ(cli({"zar", "verify", image, named.out.substr(0, 64)}).status, 0);
+  EXPECT_EQ(cli({"zar", "verify", image, std::string(64, '0')}).status, 1);
+  EXPECT_EQ(cli({"zar", "ls", launch_}).status, 2);
+  EXPECT_EQ(cli({"zar", "build", tree, image, "--block-size", "5KiB"}).status, 2);
+}
+
+// The built program, when the test stands beside it: streams, exit status and NO_COLOR for real.
+class Program : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    program_ = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "missive-sim";
+    if (!std::filesystem::exists(program_)) GTEST_SKIP() << "missive-sim is not built here";
+  }
+  Outcome spawn(const std::string& words) {
+    const auto out = folder_.path() / "stdout", err = folder_.path() / "stderr";
+    const std::string command = "'" + program_.string() + "' " + words + " >'" + out.string() +
+                                "' 2>'" + err.string() + "' </dev/null";
+    const int status = std::system(command.c_str());
+    return {WEXITSTATUS(status), read_text(out), read_text(err)};
+  }
+  std::filesystem::path program_;
+};
+
+TEST_F(Program, ReturnsTheSameStatusAndKeepsStreamsApart) {
+  const Outcome good = spawn("'" + launch_ + "' --dry-run");
+  EXPECT_EQ(good.status, 0);
+  EXPECT_THAT(good.err, IsEmpty());
+  const Outcome bad = spawn("nonsense.json");
+  EXPECT_EQ(bad.status, 2);
+  EXPECT_THAT(bad.out, IsEmpty());
+  EXPECT_EQ(lines(bad.err), 1U);
+}
+
+TEST_F(Program, AFullStandardOutputIsAnErrorNotSilence) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  const std::string command =
+      "'" + program_.string() + "' schema >/dev/full 2>'" + (folder_.path() / "e").string() + "'";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+  EXPECT_THAT(read_text(folder_.path() / "e"), HasSubstr("standard output"));
+}
+
+}  // namespace
+}  // namespace missive::harness

@@ -1,0 +1,48 @@
+// The enums of the experiment schema are the registries of real/: neither may know a name the other
+// does not.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/schema.h"
+#include "harness/test_support.h"
+#include "models/launch.h"
+#include "real/launch/application.h"
+#include "real/launch/delivery.h"
+#include "real/verify/verifier.h"
+
+namespace missive::harness {
+namespace {
+
+std::vector<std::string> schema_enum(const std::string& pointer) {
+  use_source_data();
+  const Json* sub = experiment_schema().find(pointer);
+  return sub == nullptr ? std::vector<std::string>{}
+                        : (*sub)["enum"].get<std::vector<std::string>>();
+}
+
+template <class Registry>
+std::vector<std::string> names(const Registry& registry) {
+  std::vector<std::string> all;
+  for (const auto& entry : registry) all.push_back(entry.name);
+  return all;
+}
+
+TEST(Registry, TheSchemaKnowsExactlyTheRegisteredNames) {
+  using ::testing::UnorderedElementsAreArray;
+  EXPECT_THAT(schema_enum("/verifier"), UnorderedElementsAreArray(names(verify::verifiers())));
+  EXPECT_THAT(schema_enum("/delivery"), UnorderedElementsAreArray(names(launch::deliveries())));
+  EXPECT_THAT(schema_enum("/application"),
+              UnorderedElementsAreArray(names(launch::applications())));
+  EXPECT_THAT(schema_enum("/warm_with"), UnorderedElementsAreArray(names(launch::applications())));
+}
+
+TEST(Registry, TheModelKnowsEveryTemperatureAndHandOver) {
+  for (const std::string& name : schema_enum("/temperature"))
+    EXPECT_EQ(to_string(parse_temperature(name)), name);
+  for (const std::string& name : schema_enum("/handover"))
+    EXPECT_EQ(to_string(parse_hand_over(name)), name);
+}
+
+}  // namespace
+}  // namespace missive::harness
