@@ -16,6 +16,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <optional>
 #include <thread>
@@ -136,6 +137,10 @@ void Server::lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
   const ImageTree* const tree = ready();
   if (tree == nullptr || tree->entry(parent) == nullptr) {
     fuse_reply_err(request, ENOENT);
+    return;
+  }
+  if (std::strlen(name) > NAME_MAX) {  // as every other file system says; the kernel allows more
+    fuse_reply_err(request, ENAMETOOLONG);
     return;
   }
   const auto found = tree->child(static_cast<std::uint32_t>(parent - 1), name);

@@ -128,9 +128,10 @@ pid_t spawn_server(int number) {
   ::posix_spawnattr_setsigmask(&attributes, &none);
   ::posix_spawnattr_setflags(
       &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  const char* const arguments[] = {"Xvfb",      "-displayfd",  "3",          "-screen",
-                                   "0",         "1280x800x24", "-nolisten",  "tcp",
-                                   "-nolisten", "local",       "-terminate", nullptr};
+  // The abstract socket stays on: it is by that one that -displayfd finds a number in use, while it
+  // would silently replace another server's socket file.
+  const char* const arguments[] = {"Xvfb",        "-displayfd", "3",   "-screen",    "0",
+                                   "1280x800x24", "-nolisten",  "tcp", "-terminate", nullptr};
   pid_t pid = -1;
   const int error = ::posix_spawnp(&pid, "Xvfb", &actions, &attributes,
                                    const_cast<char* const*>(arguments), environ);
