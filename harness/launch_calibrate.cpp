@@ -11,6 +11,7 @@
 
 #include "harness/data_dir.h"
 #include "harness/json_source.h"
+#include "harness/measurement_lock.h"
 #include "harness/output_dir.h"
 #include "models/cost.h"
 #include "models/error.h"
@@ -139,6 +140,7 @@ fs::path host_parameters_file() {
 }
 
 ParameterSet calibrate_host(const CalibrateOptions& options) {
+  const auto lock = hold_measurement_lock();
   const auto samples = measure_all(options);
   ParameterSet out;
   for (const auto& micro : measure::micros()) fit_into(out, micro, samples, options.seed);

@@ -9,6 +9,7 @@
 #include "harness/compare_metrics.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_facts.h"
+#include "harness/measurement_lock.h"
 #include "harness/progress.h"
 #include "models/error.h"
 #include "models/random.h"
@@ -70,6 +71,8 @@ class LaunchRun {
 
   Result run() {
     try {
+      std::shared_ptr<MeasurementLock> lock;
+      if (experiment_.backend != Backend::sim) lock = hold_measurement_lock();
       const bool real = experiment_.backend != Backend::sim && prepare_real();
       gather_parameters(real);
       if (experiment_.backend != Backend::real) simulate_all();
@@ -111,12 +114,12 @@ class LaunchRun {
           "; the simulation uses the reference machine's parameters");
       parameters_ = reference_parameters();
     }
-    const ParameterSet reference = reference_parameters();
     for (const auto& p : experiment_.points) {
       if (real)
         ensure_native_ready(parameters_, p.application, *beds_.at(facts_key(p)), calibration());
       const std::string name = "application." + p.application + ".native_ready_s";
       if (!parameters_.contains(name)) {
+        const ParameterSet reference = reference_parameters();
         if (!reference.contains(name))
           throw NotAvailable("no native start of " + p.application +
                              " was ever measured, here or on the reference machine; run the "

@@ -22,7 +22,7 @@ const std::vector<Micro>& micros() {
        !item, hand_over_copy},
       {"store_lookup", "2,000 block names looked up in a store that has half of them", !call, !byte,
        item, store_lookup},
-      {"store_put", "blocks of 4 and 64 KiB appended to a fresh store", call, byte, item,
+      {"store_put", "blocks of 4 and 64 KiB appended to a fresh store", !call, byte, item,
        store_put},
       {"assemble", "images of 4 to 40 MiB assembled from a store in the page cache", call, byte,
        !item, assemble},

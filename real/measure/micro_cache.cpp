@@ -118,7 +118,7 @@ void store_put(BenchBed& bed, Sampler& sample) {
       for (std::size_t i = 0; i < blocks; ++i)
         store.put(numbered(i), bytes.subspan(i * block, block));
     });
-    sample.add(1, blocks * block, blocks, t);
+    sample.add(0, blocks * block, blocks, t);
   }
 }
 
