@@ -33,6 +33,7 @@ namespace missive::cache {
 namespace {
 
 using origin::OriginProcess;
+using origin::ScriptedServer;
 using origin::TestImage;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
@@ -213,11 +214,13 @@ TEST_F(Cache, ReportsAnOriginWithAnotherRecipe) {
   const auto wire = other.recipe().serialize();
   const std::string body(reinterpret_cast<const char*>(wire.data()), wire.size());
   for (const std::string& lie : {body, body.substr(0, body.size() - 1), std::string("no recipe")}) {
-    const origin::ScriptedServer origin(
-        [&](const std::string&, const origin::ScriptedServer::Connection& peer) {
+    ScriptedServer origin(
+        [&](const std::string&, const ScriptedServer::Connection& peer) {
           peer.send_with_length(lie);
-        });
+        },
+        ScriptedServer::Start::later);
     const CacheProcess cache(options(origin.url()));
+    origin.start();
     Client c = client();
     EXPECT_THAT(error_of([&] { c.fetch(image.name()); }), HasSubstr("recipe"));
     EXPECT_FALSE(client().lookup(image.name()).recipe_known);
@@ -228,12 +231,14 @@ TEST_F(Cache, ReportsAnOriginThatStallsOrIsNotThere) {
   const TestImage image(8, 1);
   std::string url;
   {
-    const origin::ScriptedServer origin(
-        [](const std::string&, const origin::ScriptedServer::Connection& peer) { peer.hold(); });
+    ScriptedServer origin(
+        [](const std::string&, const ScriptedServer::Connection& peer) { peer.hold(); },
+        ScriptedServer::Start::later);
     url = origin.url();
     auto o = options(url);
     o.server.service.origin_deadline = milliseconds(200);
     const CacheProcess cache(o);
+    origin.start();
     EXPECT_THAT(error_of([&] { client().fetch(image.name()); }), HasSubstr("within 200 ms"));
   }
   const CacheProcess cache(options(url));
@@ -296,7 +301,7 @@ TEST_F(Cache, ServesSeveralClientsAtOnce) {
 
 TEST_F(Cache, IsNotHeldByAClientThatStalls) {
   auto o = options();
-  o.server.io_timeout = milliseconds(100);
+  o.server.io_timeout = milliseconds(300);
   const CacheProcess cache(o);
   const UniqueFd stalled(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
@@ -398,7 +403,7 @@ TEST_F(Cache, MisbehavesOnRequest) {
     auto o = options(origin.url());
     o.server.service.misbehaviour = fault;
     CacheProcess cache(o);
-    Client c = client(milliseconds(500));
+    Client c = client(fault.never_answer ? milliseconds(500) : milliseconds(20'000));
     check(c, cache);
   };
   const auto prepare = [&](Client& c) {

@@ -191,15 +191,17 @@ TEST(Store, SurvivesKillNineAtAnyMoment) {
     ChildProcess writer({.name = "writer", .keep = {}, .drop_to = std::nullopt},
                         [&](const ChildProcess::Ready& ready) {
                           Store store(dir.path(), {});
-                          ready("");
-                          for (std::uint64_t i = before; i < 100'000; ++i) put(store, i);
+                          for (std::uint64_t i = before; i < 100'000; ++i) {
+                            put(store, i);
+                            if (i == before) ready("");
+                          }
                           return 0;
                         });
     ::usleep(static_cast<useconds_t>(500 + 397 * round));
     writer.kill_now();
     const Store store(dir.path(), {});
     const std::uint64_t now = store.stats().blocks;
-    EXPECT_GE(now, before) << "nothing that was kept got lost";
+    EXPECT_GT(now, before) << "nothing that was kept got lost";
     for (std::uint64_t i = 0; i < now; ++i) {
       ASSERT_TRUE(has(store, i));
       if (i + 50 >= before) {
@@ -208,7 +210,6 @@ TEST(Store, SurvivesKillNineAtAnyMoment) {
     }
     before = now;
   }
-  EXPECT_GT(before, 20U) << "the writer did write";
 }
 
 TEST(Store, StaysConsistentAtItsLimit) {

@@ -54,7 +54,10 @@ class ScriptedServer {
   };
   using Script = std::function<void(const std::string& head, const Connection&)>;
 
-  explicit ScriptedServer(Script script)
+  // `later`: only bound; start() serves. For tests that fork in between: a child process must be
+  // forked before there are threads (child_process.h).
+  enum class Start { now, later };
+  explicit ScriptedServer(Script script, Start start_when = Start::now)
       : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -66,11 +69,14 @@ class ScriptedServer {
       throw_errno("scripted server");
     }
     port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
+    if (start_when == Start::now) start();
   }
   ~ScriptedServer() {
     stopping_ = true;
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
+  }
+  void start() {
+    thread_ = std::thread([this] { serve(); });
   }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
