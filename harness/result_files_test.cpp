@@ -183,6 +183,23 @@ TEST(ResultTable, FitsTheScreenAndShowsWhatMatters) {
   }
 }
 
+TEST(ResultTable, FitsTheScreenAlsoWithTheLongestValues) {
+  use_source_data();
+  const Experiment e = load_experiment(source_dir() / "experiments/launch.json");
+  Result result = made_up_result(e, 9.5);
+  for (PointResult& point : result.points)
+    for (Metric& m : point.metrics) {
+      if (m.name == "verify") m.name = "tag_lookup";
+      if (m.measured) m.measured->low = -0.1234, m.measured->high = 0.5678;
+    }
+  const std::string text = result_table(result, e);
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = text.find('\n', at);
+    EXPECT_LE(width(text.substr(at, end - at)), 110U) << text.substr(at, end - at);
+    at = end + 1;
+  }
+}
+
 TEST(ResultTable, OneScreenAndAHalfForTheMainJob) {
   use_source_data();
   const Experiment e = load_experiment(source_dir() / "experiments/launch.json");
