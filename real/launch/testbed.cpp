@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include "models/error.h"
@@ -70,9 +71,7 @@ void fill_store(const fs::path& directory, const zar::Recipe& recipe, const fs::
 }  // namespace
 
 Testbed::Testbed(TestbedOptions options)
-    : options_(std::move(options)),
-      scratch_(measure::scratch_parent()),
-      key_(origin::make_signing_key()) {
+    : options_(std::move(options)), scratch_(measure::scratch_parent()) {
   if (const auto why = picoprocess_unavailable(); !why.empty())
     throw NotAvailable("picoprocess: " + why);
   const Application& app = options_.application;
@@ -94,10 +93,12 @@ Testbed::Testbed(TestbedOptions options)
   warm_packed_ = options_.warm_with.name == app.name ? packed_ : pack(options_.warm_with);
   warm_missing_ = missing_blocks(recipe, &warm_packed_.report.recipe);
 
-  const origin::BootBlock block{app.name, 1, packed_.report.name, recipe.shape};
-  boot_block_ = origin::sign(block, key_);
-  const auto master = verify::load_or_create_master_key(scratch_.path() / "master.key");
-  secret_ = verify::application_secret(master, origin::public_key(key_));
+  // The vendor signs and goes: the cache is a fork of this process and must not find the key in its
+  // memory.
+  origin::SigningKey key = origin::make_signing_key();
+  vendor_ = origin::public_key(key);
+  boot_block_ = origin::sign({app.name, 1, packed_.report.name, recipe.shape}, key);
+  ::OPENSSL_cleanse(key.seed.data(), key.seed.size());
   origin_ = std::make_unique<origin::OriginProcess>(
       std::vector<origin::Publication>{{app.name, packed_.file, recipe, boot_block_}});
   if (app.ready == ReadyMark::first_window) display_ = std::make_unique<Display>(Display::start());
@@ -145,8 +146,7 @@ LaunchRequest Testbed::request(const LaunchVariant& variant) const {
   LaunchRequest r;
   r.application = options_.application;
   r.boot_block = boot_block_;
-  r.vendor = origin::public_key(key_);
-  r.secret = secret_;
+  r.vendor = vendor_;
   r.origin_url = origin_->url();
   r.keyed = variant.keyed;
   r.delivery = variant.delivery;
@@ -154,6 +154,13 @@ LaunchRequest Testbed::request(const LaunchVariant& variant) const {
   r.deadline = options_.deadline;
   r.display = display_.get();
   return r;
+}
+
+// In the launching child alone: origin and caches are forks of this process and must not find a
+// secret in its memory.
+verify::ApplicationSecret Testbed::secret() const {
+  const auto master = verify::load_or_create_master_key(scratch_.path() / "master.key");
+  return verify::application_secret(master, vendor_);
 }
 
 LaunchOutcome Testbed::in_child(const std::function<LaunchOutcome()>& work,
@@ -164,12 +171,22 @@ LaunchOutcome Testbed::in_child(const std::function<LaunchOutcome()>& work,
   return outcome;
 }
 
+LaunchOutcome Testbed::launch_in_child(const LaunchRequest& request, const std::string& what) {
+  return in_child(
+      [&] {
+        LaunchRequest own = request;
+        own.secret = secret();
+        return launch::launch(own);
+      },
+      what);
+}
+
 cache::CacheProcess& Testbed::hot_cache() {
   if (!hot_cache_) {
     hot_cache_ = start_cache(scratch_.path() / "hot.store");
     LaunchRequest first = request({Temperature::cold, true, "fuse", HandOver::sealed});
     first.cache_socket = hot_cache_->socket();
-    in_child([&] { return launch::launch(first); }, "first launch of " + options_.application.name);
+    launch_in_child(first, "first launch of " + options_.application.name);
   }
   return *hot_cache_;
 }
@@ -180,7 +197,7 @@ LaunchOutcome Testbed::launch(const LaunchVariant& variant) {
       options_.application.name + ", " + to_string(variant.temperature) + " launch";
   if (variant.temperature == Temperature::hot) {
     r.cache_socket = hot_cache().socket();
-    return in_child([&] { return launch::launch(r); }, what);
+    return launch_in_child(r, what);
   }
   const fs::path store = scratch_.path() / ("store-" + std::to_string(caches_ + 1));
   if (variant.temperature == Temperature::warm)
@@ -189,7 +206,7 @@ LaunchOutcome Testbed::launch(const LaunchVariant& variant) {
   {
     const auto cache = start_cache(store);
     r.cache_socket = cache->socket();
-    outcome = in_child([&] { return launch::launch(r); }, what);
+    outcome = launch_in_child(r, what);
   }
   fs::remove_all(store);
   return outcome;

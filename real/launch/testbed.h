@@ -73,13 +73,14 @@ class Testbed {
   std::unique_ptr<cache::CacheProcess> start_cache(const std::filesystem::path& store);
   cache::CacheProcess& hot_cache();
   LaunchOutcome in_child(const std::function<LaunchOutcome()>& work, const std::string& what);
+  LaunchOutcome launch_in_child(const LaunchRequest& request, const std::string& what);
   LaunchRequest request(const LaunchVariant& variant) const;
+  verify::ApplicationSecret secret() const;
 
   TestbedOptions options_;
   measure::ScratchDirectory scratch_;
-  origin::SigningKey key_;
+  verify::PublicKey vendor_{};
   std::vector<std::byte> boot_block_;
-  verify::ApplicationSecret secret_;
   Packed packed_, warm_packed_;
   ImageFacts facts_;
   ApplicationFacts application_facts_;
