@@ -122,6 +122,18 @@ TEST(Experiment, ALongStringForAPatternIsRefusedNotMatched) {
               HasSubstr("longer than"));
 }
 
+TEST(Experiment, ANameMustBeFitForAFolder) {
+  for (const char* name : {"../x", "A", "", "a\\u0000b", "a/b", "-x"}) try {
+      make_experiment(JsonSource::parse(
+          std::string(R"({"format": "missive-sim/experiment/1", "kind": "launch", "name": ")") +
+              name + "\"}",
+          "n.json"));
+      ADD_FAILURE() << name;
+    } catch (const InputErrors& e) {
+      EXPECT_THAT(e.what(), HasSubstr("/name: "));
+    }
+}
+
 TEST(Experiment, AnUnknownApplicationIsNamed) {
   EXPECT_THAT(problem("\"application\": \"gnumerik\""), HasSubstr("did you mean 'gnumeric'?"));
 }
