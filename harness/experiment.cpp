@@ -33,7 +33,7 @@ class Editor {
 
   void apply(const Overrides& overrides) {
     apply_profile(overrides.profile);
-    if (overrides.backend) assign("/backend", *overrides.backend, "--backend");
+    if (!overrides.backend.empty()) assign("/backend", overrides.backend, "--backend");
     if (overrides.repetitions) {
       assign("/repetitions", *overrides.repetitions, "--repetitions");
       assign("/native_repetitions", *overrides.repetitions, "--repetitions");

@@ -59,9 +59,9 @@ struct Experiment {
 
 // What the command line changes.
 struct Overrides {
-  std::vector<std::string> sets;  // "POINTER=VALUE"; VALUE is JSON, or else a string
-  std::string profile;            // "", "kick", "short", "full"
-  std::optional<std::string> backend;
+  std::vector<std::string> sets;            // "POINTER=VALUE"; VALUE is JSON, or else a string
+  std::string profile;                      // "", "kick", "short", "full"
+  std::string backend;                      // "", "sim", "real", "both"
   std::optional<std::int64_t> repetitions;  // of both worlds' real launches and native twins
   std::optional<std::int64_t> seed;
 };

@@ -1,7 +1,6 @@
 #pragma once
-// The result of an experiment, in memory, and as result.json ("missive-sim/result/1"; keys in
-// docs/result-format.md once there is more than one reader). Times are seconds, sizes bytes. Every
-// key is always there; null says that a world did not answer.
+// The result of an experiment, in memory, and as result.json ("missive-sim/result/1"). Times are
+// seconds, sizes bytes. Every key is always there; null says that a world did not answer.
 
 #include <map>
 #include <optional>
