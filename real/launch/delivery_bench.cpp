@@ -1,7 +1,7 @@
 // Time to the ready mark of a real application: natively, in a picoprocess with its files copied,
 // and with its files served over FUSE; interleaved, medians, with the parts of each launch.
 //
-//   real_launch_delivery_bench [--app NAME] [--rounds N] [--root DIR] [--csv]
+//   real_launch_delivery_bench [--app NAME] [--rounds N] [--root DIR]
 //
 // Not a Google Benchmark program: one "iteration" is a launch of three hundred milliseconds whose
 // parts matter. Times in milliseconds, CLOCK_MONOTONIC.
@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fcntl.h>
@@ -168,13 +169,19 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
         values.push_back(value);
       }
     };
-    {
+    // Each variant comes first, second and last equally often; a pause lets what the one before
+    // left to the kernel (freeing its memory, its namespaces) finish.
+    const std::size_t variants = deliveries().size() + 1;
+    for (std::size_t i = 0; i < variants; ++i) {
+      const std::size_t which = (i + static_cast<std::size_t>(round + 1)) % variants;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
       Attempt attempt(app, display);
-      keep("native", native(attempt, work / "tree"));
-    }
-    for (const DeliveryInfo& info : deliveries()) {
-      Attempt attempt(app, display);
-      keep(info.name, confined(attempt, image, info));
+      if (which == 0) {
+        keep("native", native(attempt, work / "tree"));
+      } else {
+        const DeliveryInfo& info = deliveries()[which - 1];
+        keep(info.name, confined(attempt, image, info));
+      }
     }
   }
   for (const auto& [variant, parts] : order) {
@@ -184,10 +191,14 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
                   median(values), *std::min_element(values.begin(), values.end()));
     }
   }
-  const double base = median(all["native"]["total"]);
   for (const DeliveryInfo& info : deliveries()) {
-    std::printf("%s minus native: %.1f ms\n", info.name.c_str(),
-                median(all[info.name]["total"]) - base);
+    std::vector<double> differences = all[info.name]["total"];
+    for (std::size_t i = 0; i < differences.size(); ++i)
+      differences[i] -= all["native"]["total"][i];
+    std::printf("%s minus native, same round: median %.1f ms, min %.1f, max %.1f\n",
+                info.name.c_str(), median(differences),
+                *std::min_element(differences.begin(), differences.end()),
+                *std::max_element(differences.begin(), differences.end()));
   }
   return 0;
 }

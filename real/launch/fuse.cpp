@@ -1,4 +1,4 @@
-// Delivery "fuse": the files are served read-only, straight from the verified mapping, by a thread
+// Delivery "fuse": the files are served read-only, straight from the verified mapping, by threads
 // of the launcher (libfuse's low-level interface); nothing is copied but what is asked for.
 //
 // A FUSE request costs a round trip between two threads, so the point is to have almost none while
@@ -24,8 +24,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,12 +52,11 @@ class Server {
   // Puts content into the page cache. The kernel must know the inode: false when it does not.
   bool store(std::uint32_t entry, std::uint64_t offset, std::uint64_t bytes);
   UniqueFd& mount() { return session_->mount(); }
-  pthread_t thread() { return session_->thread(); }
   Served served() const {
     return {lookups_.load(), reads_.load(), bytes_read_.load(), others_.load()};
   }
 
-  // Request handlers, on the session's thread.
+  // Request handlers, on the session's threads at once.
   void init(fuse_conn_info* connection) const;
   void lookup(fuse_req_t request, fuse_ino_t parent, const char* name);
   void getattr(fuse_req_t request, fuse_ino_t inode);
@@ -78,7 +75,7 @@ class Server {
   std::optional<ImageTree> tree_;
   std::atomic<const ImageTree*> published_{nullptr};
   std::atomic<std::uint64_t> lookups_{0}, reads_{0}, bytes_read_{0}, others_{0};
-  std::optional<FuseSession> session_;  // last: its thread uses all above
+  std::optional<FuseSession> session_;  // last: its threads use all above
 };
 
 Server& of(fuse_req_t request) { return *static_cast<Server*>(fuse_req_userdata(request)); }
@@ -106,7 +103,7 @@ const fuse_lowlevel_ops& operations() {
   return ops;
 }
 
-Server::Server() { session_.emplace(operations(), this); }
+Server::Server() { session_.emplace(operations(), this, FuseSession::Threads::per_cpu); }
 
 void Server::init(fuse_conn_info* connection) const {
   const auto want = [&](unsigned capability) {
@@ -234,34 +231,6 @@ bool Server::store(std::uint32_t entry, std::uint64_t offset, std::uint64_t byte
                                     FUSE_BUF_NO_SPLICE) == 0;
 }
 
-// Keeps the calling thread and another one on the CPU it is on, while it lives. A request between
-// two threads then is a plain switch; across CPUs each wake-up is an interrupt to the other CPU,
-// and under a hypervisor that costs ten times as much.
-class SameCpu {
- public:
-  explicit SameCpu(pthread_t other) : other_(other) {
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    const int cpu = ::sched_getcpu();
-    if (cpu < 0 || ::sched_getaffinity(0, sizeof before_, &before_) != 0) return;
-    CPU_SET(static_cast<unsigned>(cpu), &here);
-    pinned_ = ::sched_setaffinity(0, sizeof here, &here) == 0 &&
-              ::pthread_setaffinity_np(other_, sizeof here, &here) == 0;
-  }
-  ~SameCpu() {
-    if (!pinned_) return;
-    ::sched_setaffinity(0, sizeof before_, &before_);
-    ::pthread_setaffinity_np(other_, sizeof before_, &before_);
-  }
-  SameCpu(const SameCpu&) = delete;
-  SameCpu& operator=(const SameCpu&) = delete;
-
- private:
-  pthread_t other_;
-  cpu_set_t before_{};
-  bool pinned_ = false;
-};
-
 class FuseDelivery : public Delivery {
  public:
   UniqueFd deliver(const zar::Image& image, Delivered* delivered) override {
@@ -308,15 +277,12 @@ class FuseDelivery : public Delivery {
     {
       Finish second{listed, {}};
       if (std::thread::hardware_concurrency() > 1) second.thread = std::thread(push);
-      {
-        const SameCpu pinned(server_.thread());
-        for (const std::uint32_t directory : ahead.directories) {
-          list(directory);
-          ++listed;
-          listed.notify_one();
-        }
-        for (const std::uint32_t link : ahead.links) read_link(link);
+      for (const std::uint32_t directory : ahead.directories) {
+        list(directory);
+        ++listed;
+        listed.notify_one();
       }
+      for (const std::uint32_t link : ahead.links) read_link(link);
       push();
     }
     if (failed)

@@ -56,7 +56,7 @@ std::int64_t now_ns() {
 Passthrough::Passthrough(const std::filesystem::path& root)
     : root_(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), buffer_(1 << 20) {
   if (!root_) throw_errno("cannot open the root " + root.string());
-  session_.emplace(operations(), this);
+  session_.emplace(operations(), this, launch::FuseSession::Threads::one);
 }
 
 Passthrough::~Passthrough() {
