@@ -61,7 +61,7 @@ void fetch(Chain& chain, const LaunchScenario& s) {
     const std::uint64_t n = std::min(s.batch_blocks, s.missing_blocks - done);
     const Bytes bytes{n * s.image.block_size};
     const std::string name = "fetch.blocks." + std::to_string(batch);
-    Step request = step(name + ".request", Phase::fetch, Place::cache, {calls("http_request")});
+    Step request = step(name + ".request", Phase::fetch, Place::cache, {});
     request.transfer = Transfer{s.origin_link, {n * kDigestBytes}};
     chain.then(std::move(request));
 
@@ -71,9 +71,7 @@ void fetch(Chain& chain, const LaunchScenario& s) {
     body.amounts[Amount::bytes_fetched] = bytes.count;
     body.amounts[Amount::blocks_fetched] = n;
     Step keep = step(name + ".keep", Phase::fetch, Place::cache,
-                     {{"http_receive", 0, bytes, 0},
-                      {"sha256_blocks", 0, bytes, n},
-                      {"store_put", 0, bytes, n}});
+                     {{"http_receive", 1, bytes, 0}, {"store_put", 0, bytes, n}});
     chain.then_together(std::move(body), std::move(keep));
     done += n;
   }

@@ -57,7 +57,8 @@ const std::vector<CostModel>& launch_costs() {
       // Between cache and origin: HTTP over TCP.
       model("http_request", kCall, "one small request and reply, beyond the link's round trip",
             "parsing and dispatch on both ends"),
-      model("http_receive", kByte, "bytes of blocks received and checked against their names",
+      model("http_receive", kCallByte,
+            "one batch of blocks asked for, received and checked against their names",
             "the receiver's copies and one SHA-256; the sender works on another core"),
 
       // Verification.

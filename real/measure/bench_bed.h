@@ -41,6 +41,9 @@ class BenchBed {
   // files); "starter" (one static program, kStarter, that waits for signals).
   const BenchImage& image(const std::string& name) const;
   const std::filesystem::path& scratch() const { return scratch_.path(); }
+  // Reads more memory than the caches hold. In a launch, what a phase works on was last used long
+  // before, by another process; a micro-measurement in a loop would find it in the cache.
+  void evict_caches() const;
   // An empty directory, another one each time; what an earlier call gave is removed.
   std::filesystem::path fresh_directory();
   const std::string& origin_url() const { return origin_->url(); }
@@ -62,6 +65,7 @@ class BenchBed {
   std::filesystem::path cache_socket_;
   std::unique_ptr<cache::CacheProcess> cache_;
   std::uint64_t fresh_ = 0;
+  mutable Mapping eviction_;
 };
 
 }  // namespace missive::measure

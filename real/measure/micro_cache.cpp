@@ -87,6 +87,7 @@ void hand_over_copy(BenchBed& bed, Sampler& sample) {
     const BenchImage& image = bed.image(size);
     client.assemble(image.report.name);
     Mapping mapping;
+    bed.evict_caches();
     const double t = seconds_of([&] {
       mapping = Mapping::anonymous(image.memory.bytes().size(), "micro");
       client.get_copy(image.report.name, mapping.writable());
@@ -114,6 +115,7 @@ void store_put(BenchBed& bed, Sampler& sample) {
     cache::Store store(bed.fresh_directory(), {});
     const std::size_t total = block == 4096 ? bytes.size() / 8 : bytes.size();
     const std::size_t blocks = total / block;
+    bed.evict_caches();
     const double t = seconds_of([&] {
       for (std::size_t i = 0; i < blocks; ++i)
         store.put(numbered(i), bytes.subspan(i * block, block));
@@ -127,6 +129,7 @@ void assemble(BenchBed& bed, Sampler& sample) {
   for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
     const BenchImage& image = bed.image(size);
     client.forget_assembled();
+    bed.evict_caches();
     const double t = seconds_of([&] { client.assemble(image.report.name); });
     sample.add(1, image.memory.bytes().size(), 0, t);
   }
@@ -161,6 +164,7 @@ void http_receive(BenchBed& bed, Sampler& sample) {
     const BenchImage& image = bed.image(size);
     const std::span<const zar::Digest> wanted(image.report.recipe.leaves);
     std::uint64_t received = 0, requests = 0;
+    bed.evict_caches();
     const double t = seconds_of([&] {
       for (std::size_t at = 0; at < wanted.size(); at += kBatch, ++requests)
         client.get_blocks(image.report.name,

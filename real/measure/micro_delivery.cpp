@@ -27,10 +27,11 @@ std::unique_ptr<launch::Delivery> make_delivery(const std::string& name) {
 }
 
 // Delivers, and says how long that took; making the method and taking it down again is not timed.
-double time_of_delivery(const std::string& method, const zar::Image& image) {
+double time_of_delivery(const BenchBed& bed, const std::string& method, const zar::Image& image) {
   const auto delivery = make_delivery(method);
   launch::Delivered delivered;
   UniqueFd root;
+  bed.evict_caches();
   return seconds_of([&] { root = delivery->deliver(image, &delivered); });
 }
 
@@ -40,8 +41,9 @@ std::uint64_t nodes(const BenchImage& image) {
 
 }  // namespace
 
-void picoprocess_create(BenchBed&, Sampler& sample) {
+void picoprocess_create(BenchBed& bed, Sampler& sample) {
   std::optional<launch::Picoprocess> process;
+  bed.evict_caches();
   sample.add(1, 0, 0, seconds_of([&] { process.emplace(launch::Picoprocess::create()); }));
 }
 
@@ -55,6 +57,7 @@ void picoprocess_start(BenchBed& bed, Sampler& sample) {
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   launch::Environment environment;
   environment.command = {kStarter};
+  bed.evict_caches();
   sample.add(1, 0, 0,
              seconds_of([&] { process.start(root, environment, null.get(), null.get()); }));
 }
@@ -77,13 +80,14 @@ void extract(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"empty", "4MiB", "12MiB", "24MiB", "40MiB", "many"}) {
     const BenchImage& image = bed.image(name);
     sample.add(1, image.report.content_bytes, image.report.files,
-               time_of_delivery("extract", image.open()));
+               time_of_delivery(bed, "extract", image.open()));
   }
 }
 
 void extract_node(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"empty", "nodes"})
-    sample.add(1, 0, nodes(bed.image(name)), time_of_delivery("extract", bed.image(name).open()));
+    sample.add(1, 0, nodes(bed.image(name)),
+               time_of_delivery(bed, "extract", bed.image(name).open()));
 }
 
 void fuse_mount(BenchBed&, Sampler& sample) {
@@ -97,7 +101,7 @@ void fuse_list(BenchBed& bed, Sampler& sample) {
     const zar::Image image = bed.image(name).open();
     const std::uint64_t listed =
         image.children(*image.find("/f")).size() + image.children(0).size() + 4;
-    sample.add(1, 0, listed, time_of_delivery("fuse", image));
+    sample.add(1, 0, listed, time_of_delivery(bed, "fuse", image));
   }
 }
 
@@ -124,7 +128,7 @@ void fuse_store(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"empty-run", "runs-few", "runs-many"}) {
     const zar::Image image = bed.image(name).open();
     sample.add(1, launch::launch_run_bytes(image), launch::coalesced_runs(image).size(),
-               time_of_delivery("fuse", image));
+               time_of_delivery(bed, "fuse", image));
   }
 }
 
