@@ -330,13 +330,14 @@ class Interface {
   }
 
   void add_trace() {
-    CLI::App* sub = add("trace", "print what a recorded application start did");
-    auto what = std::make_shared<std::string>();
-    auto json = std::make_shared<bool>(false);
-    sub->add_option("APPLICATION", *what, "registered application, or a .trace.gz file")
+    CLI::App* sub = add("trace", "print what a recorded application start did, or record one");
+    auto command = std::make_shared<TraceCommand>();
+    sub->add_option("APPLICATION", command->what, "registered application, or a .trace.gz file")
         ->required();
-    sub->add_flag("--json", *json, "as JSON");
-    act(sub, [this, what, json] { return trace_command(*what, *json, terminal_); });
+    sub->add_flag("--json", command->json, "as JSON");
+    sub->add_option("--record", command->record,
+                    "start the application and write its trace to this file (.trace.gz)");
+    act(sub, [this, command] { return trace_command(*command, terminal_); });
   }
 
   Terminal& terminal_;

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "harness/context.h"
-#include "harness/data_dir.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_run.h"
 #include "harness/output_dir.h"
@@ -13,6 +12,7 @@
 #include "harness/result_table.h"
 #include "harness/schema.h"
 #include "harness/table.h"
+#include "real/data_dir.h"
 #include "real/process.h"
 
 namespace missive::harness {

@@ -45,7 +45,13 @@ ExitStatus validate_command(const std::vector<std::string>& files, Terminal& ter
 ExitStatus parameters_command(const std::string& file, const std::string& format,
                               Terminal& terminal);
 ExitStatus schema_command(Terminal& terminal);
-ExitStatus trace_command(const std::string& application_or_file, bool json, Terminal& terminal);
+
+struct TraceCommand {
+  std::string what;    // registered application, or a trace file
+  std::string record;  // "": print only; else where the new trace goes
+  bool json = false;
+};
+ExitStatus trace_command(const TraceCommand& command, Terminal& terminal);
 
 struct ZarBuildCommand {
   std::string tree, image;

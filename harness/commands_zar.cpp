@@ -11,6 +11,7 @@
 #include "models/quantity.h"
 #include "real/fd.h"
 #include "real/launch/application.h"
+#include "real/trace/tracer.h"
 #include "real/zar/builder.h"
 #include "real/zar/image.h"
 
@@ -79,11 +80,17 @@ ExitStatus zar_verify_command(const std::string& file, const std::string& name,
   return ExitStatus::ok;
 }
 
-ExitStatus trace_command(const std::string& application_or_file, bool json, Terminal& terminal) {
-  const bool is_file = std::filesystem::exists(application_or_file);
-  const std::filesystem::path file =
-      is_file ? std::filesystem::path(application_or_file)
-              : launch::trace_file(launch::application(application_or_file));
+ExitStatus trace_command(const TraceCommand& command, Terminal& terminal) {
+  std::filesystem::path file;
+  if (!command.record.empty()) {
+    const launch::Application& application = launch::application(command.what);
+    file = command.record;
+    trace::record_trace(application, launch::ensure_root(application), file);
+  } else if (std::filesystem::exists(command.what)) {
+    file = command.what;
+  } else {
+    file = launch::trace_file(launch::application(command.what));
+  }
   const launch::LaunchTrace trace = launch::read_trace(file);
   Json facts = Json::object();
   facts["files"] = trace.selection.files.size();
@@ -92,7 +99,7 @@ ExitStatus trace_command(const std::string& application_or_file, bool json, Term
   facts["lookups_found"] = trace.lookups_found;
   facts["lookups_missing"] = trace.lookups_missing;
   facts["pages_touched"] = trace.pages_touched;
-  if (json) {
+  if (command.json) {
     terminal.out << facts.dump(2) << '\n';
     return ExitStatus::ok;
   }

@@ -14,6 +14,7 @@ namespace {
 std::vector<std::string> metric_order() {
   std::vector<std::string> names;
   for (const Phase phase : kPhases) names.push_back(to_string(phase));
+  for (const char* part : kBootParts) names.emplace_back(part);
   names.emplace_back(kTotal);
   names.emplace_back(kNativeTwin);
   return names;
@@ -22,6 +23,10 @@ std::vector<std::string> metric_order() {
 bool is_phase(const std::string& name) {
   return std::any_of(kPhases.begin(), kPhases.end(),
                      [&](Phase phase) { return to_string(phase) == name; });
+}
+
+bool is_boot_part(const std::string& name) {
+  return std::find(std::begin(kBootParts), std::end(kBootParts), name) != std::end(kBootParts);
 }
 
 std::string unit_of(Amount amount) { return to_string(amount).starts_with("bytes") ? "B" : "1"; }
@@ -225,7 +230,7 @@ class Comparison {
     const bool native = name == kNativeTwin;
     Metric metric;
     metric.name = name;
-    metric.phase = is_phase(name) ? name : kTotal;
+    metric.phase = is_phase(name) ? name : is_boot_part(name) ? to_string(Phase::boot) : kTotal;
     metric.unit = "s";
     if (const auto s = data.simulated.find(name); s != data.simulated.end())
       metric.simulated = s->second;
@@ -323,6 +328,8 @@ std::map<std::string, double> times_of(const std::vector<Record>& records) {
   for (const Phase phase : kPhases)
     if (const auto time = times.find(to_string(phase)); time != times.end())
       time->second = to_seconds(phase_time(records, phase));
+  for (const Record& record : records)
+    if (is_boot_part(record.step)) times[record.step] += to_seconds(record.end - record.start);
   if (!records.empty()) times[kTotal] = to_seconds(total_time(records));
   return times;
 }

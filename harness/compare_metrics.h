@@ -47,7 +47,10 @@ inline constexpr const char* kTotal = "total";
 inline constexpr const char* kNativeTwin = "native_twin";
 inline constexpr const char* kCost = "untrusted_cache_cost";  // total minus native twin
 
-// Phase times and total of a launch's records, in seconds.
+// Steps of the phase boot, shown beside it; not judged on their own.
+inline constexpr const char* kBootParts[] = {"boot.deliver", "boot.start", "boot.application"};
+
+// Phase times, times of the boot's parts, and total of a launch's records, in seconds.
 std::map<std::string, double> times_of(const std::vector<Record>& records);
 
 // The launch whose total is nearest to the median (the earliest of equals). Requires launches.

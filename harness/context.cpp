@@ -15,20 +15,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-// The build may say more (cmake sets these); without it the program still builds.
-#ifndef MISSIVE_VERSION
-#define MISSIVE_VERSION "0.1.0"
-#endif
-#ifndef MISSIVE_COMMIT
-#define MISSIVE_COMMIT ""
-#endif
-#ifndef MISSIVE_BUILD_TYPE
-#ifdef NDEBUG
-#define MISSIVE_BUILD_TYPE "Release"
-#else
-#define MISSIVE_BUILD_TYPE "Debug"
-#endif
-#endif
+// MISSIVE_VERSION, MISSIVE_COMMIT (may be empty) and MISSIVE_BUILD_TYPE come from CMakeLists.txt.
 
 namespace missive::harness {
 namespace {

@@ -9,7 +9,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "harness/data_dir.h"
 #include "harness/json_source.h"
 #include "harness/measurement_lock.h"
 #include "harness/output_dir.h"
@@ -17,6 +16,7 @@
 #include "models/error.h"
 #include "models/fit.h"
 #include "models/statistics.h"
+#include "real/data_dir.h"
 #include "real/measure/micro.h"
 #include "real/measure/scratch.h"
 #include "real/process.h"

@@ -2,9 +2,9 @@
 
 #include <fstream>
 
-#include "harness/data_dir.h"
 #include "harness/output_dir.h"
 #include "models/error.h"
+#include "real/data_dir.h"
 #include "real/launch/application.h"
 
 namespace missive::harness {

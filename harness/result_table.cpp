@@ -69,6 +69,9 @@ std::string phases_block(const PointResult& point, const LaunchPoint& launch) {
   for (const Phase phase : kPhases)
     if (const Metric* m = find(point, to_string(phase)); m != nullptr && !nothing_happened(*m))
       table.add(metric_row(m->name, *m));
+  for (const std::string part : kBootParts)
+    if (const Metric* m = find(point, part); m != nullptr && !nothing_happened(*m))
+      table.add(metric_row("  of it " + part.substr(part.find('.') + 1), *m));
   table.rule();
   if (const Metric* m = find(point, kTotal)) table.add(metric_row("total", *m));
   if (const Metric* m = find(point, kNativeTwin)) table.add(metric_row("native twin", *m));

@@ -12,9 +12,9 @@
 
 #include <fmt/format.h>
 
-#include "harness/data_dir.h"
 #include "models/nearest.h"
 #include "models/quantity.h"
+#include "real/data_dir.h"
 
 namespace missive::harness {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
-#include <utility>
 
 #include <pwd.h>
 #include <unistd.h>
 
 #include "models/error.h"
+#include "models/nearest.h"
+#include "real/data_dir.h"
 
 namespace missive::launch {
 
@@ -35,25 +35,6 @@ const std::vector<Application>& applications() {
   return all;
 }
 
-namespace {
-
-// Levenshtein distance: how many letters to change, add or drop.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-}  // namespace
-
 const Application& application(const std::string& name) {
   const auto& all = applications();
   const auto found = std::find_if(all.begin(), all.end(),
@@ -61,14 +42,16 @@ const Application& application(const std::string& name) {
   if (found != all.end()) return *found;
   // Only a printable, short name is worth repeating to the user.
   const std::string shown = name.substr(0, 64);
-  const auto nearest =
-      std::min_element(all.begin(), all.end(), [&](const Application& a, const Application& b) {
-        return distance(a.name, shown) < distance(b.name, shown);
-      });
+  std::vector<std::string> names;
   std::string known;
-  for (const Application& each : all) known += (known.empty() ? "" : ", ") + each.name;
-  throw InputError("unknown application \"" + shown + "\"; did you mean \"" + nearest->name +
-                   "\"? (known: " + known + ")");
+  for (const Application& each : all) {
+    names.push_back(each.name);
+    known += (known.empty() ? "" : ", ") + each.name;
+  }
+  const std::string meant = nearest(shown, names);
+  throw InputError("unknown application \"" + shown + "\"" +
+                   (meant.empty() ? "" : "; did you mean \"" + meant + "\"?") +
+                   " (known: " + known + ")");
 }
 
 std::vector<std::string> environment_for(const Application&, const std::string& display) {
@@ -103,27 +86,6 @@ fs::path home() {
     user = entry == nullptr ? fs::path("/tmp") : fs::path(entry->pw_dir);
   }
   return user / ".cache" / "missive-sim";
-}
-
-fs::path data_dir() {
-  if (const char* given = std::getenv("MISSIVE_DATA_DIR"); given != nullptr && *given != '\0') {
-    return given;
-  }
-  const auto holds = [](const fs::path& directory) {
-    std::error_code ignored;
-    return fs::exists(directory / "scripts" / "app-root", ignored);
-  };
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    const fs::path installed = program.parent_path().parent_path() / "share" / "missive-sim";
-    if (holds(installed)) return installed;
-  }
-  // The source tree: this file is real/launch/application.cpp in it.
-  const fs::path source = fs::path(__FILE__).parent_path().parent_path().parent_path();
-  if (holds(source)) return source;
-  throw RunError(
-      "the project's data files (scripts/app-root, traces/) are not found; set MISSIVE_DATA_DIR");
 }
 
 fs::path trace_file(const Application& application) {

@@ -41,11 +41,6 @@ LaunchTrace read_trace(const std::filesystem::path& file);
 // The trace that ships with the project: data_dir()/traces/launch/NAME.trace.gz.
 std::filesystem::path trace_file(const Application& application);
 
-// Where the project's own data files are (traces/, scripts/): $MISSIVE_DATA_DIR, else the
-// installed <prefix>/share/missive-sim beside the running program, else the source tree. Throws
-// RunError when none of them holds scripts/app-root.
-std::filesystem::path data_dir();
-
 // Where downloads, roots, images and host parameters live: $MISSIVE_HOME, else
 // $XDG_CACHE_HOME/missive-sim, else
 // ~/.cache/missive-sim.

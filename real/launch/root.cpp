@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/data_dir.h"
 #include "real/fd.h"
 #include "real/launch/application.h"
 

@@ -1,4 +1,4 @@
-#include "harness/data_dir.h"
+#include "real/data_dir.h"
 
 #include <cstdlib>
 #include <string>
@@ -7,23 +7,19 @@
 
 #include "models/error.h"
 
-namespace missive::harness {
+namespace missive {
 
-std::filesystem::path data_dir() {
-  namespace fs = std::filesystem;
+namespace fs = std::filesystem;
+
+fs::path data_dir() {
   std::vector<fs::path> candidates;
-  if (const char* named = std::getenv("MISSIVE_DATA_DIR"); named != nullptr && *named != '\0') {
+  if (const char* named = std::getenv("MISSIVE_DATA_DIR"); named && *named) {
     candidates.emplace_back(named);
   } else {
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);  // proc(5)
-    if (!error) {
-      candidates.push_back(program.parent_path().parent_path().parent_path());
-      candidates.push_back(program.parent_path().parent_path() / "share" / "missive-sim");
-    }
-#ifdef MISSIVE_SOURCE_DIR
+    if (!error) candidates.push_back(program.parent_path().parent_path() / "share" / "missive-sim");
     candidates.emplace_back(MISSIVE_SOURCE_DIR);
-#endif
   }
   std::string looked;
   for (const fs::path& candidate : candidates) {
@@ -33,8 +29,7 @@ std::filesystem::path data_dir() {
     looked += (looked.empty() ? "" : ", ") + candidate.string();
   }
   throw NotAvailable("the program's data (experiments/schema/experiment.schema.json) is not in " +
-                     (looked.empty() ? "any known place" : looked) +
-                     "; set MISSIVE_DATA_DIR to the folder that holds experiments/");
+                     looked + "; set MISSIVE_DATA_DIR to the folder that holds experiments/");
 }
 
-}  // namespace missive::harness
+}  // namespace missive
