@@ -1,11 +1,14 @@
 #include "real/launch/picoprocess.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "models/error.h"
@@ -13,13 +16,27 @@
 
 namespace missive::launch {
 
+namespace {
+
+// Whether this process may mount and make namespaces: capabilities(7). Root in a container often
+// may not.
+bool has_admin_capability() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  return ::syscall(SYS_capget, &header, sets.data()) == 0 &&
+         (sets[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) != 0;
+}
+
+}  // namespace
+
 std::string picoprocess_unavailable() {
-  if (::geteuid() == 0) return {};
-  return "needs root, or user namespaces for this user (kernel.unprivileged_userns_clone)";
+  if (has_admin_capability()) return {};
+  return "needs root (CAP_SYS_ADMIN), or user namespaces for this user "
+         "(kernel.unprivileged_userns_clone)";
 }
 
 void gain_mount_rights() {
-  if (::geteuid() == 0) return;
+  if (has_admin_capability()) return;
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {

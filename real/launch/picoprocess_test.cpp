@@ -324,6 +324,50 @@ TEST_F(PicoprocessTest, ItsEndIsSeen) {
   EXPECT_FALSE(process.running());
 }
 
+// As a user without any right: in a child process, because there is no way back.
+TEST(GainMountRights, LetsAnOrdinaryUserMakeAPicoprocessWhereTheHostAllowsIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+  ProbeImage::get();
+  Pipe output;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    output.out.reset();
+    if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
+    // Changing the user hides /proc/self from it until an exec, or this.
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    try {
+      gain_mount_rights();
+    } catch (const NotAvailable&) {
+      ::_exit(2);
+    }
+    try {
+      const auto delivery = make_extract_delivery();
+      Picoprocess process = Picoprocess::create();
+      const UniqueFd root = delivery->deliver(ProbeImage::get().image(), nullptr);
+      process.start(root, probe_environment({"--probe", "rights"}), output.in.get(), 2);
+      pollfd ended{process.pidfd(), POLLIN, 0};
+      ::poll(&ended, 1, 10'000);
+    } catch (const Error& e) {
+      std::cerr << e.what() << std::endl;
+      ::_exit(3);
+    }
+    ::_exit(0);
+  }
+  output.in.reset();
+  auto seen = facts(read_all(output.out.get()));
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "this host has no user namespaces for users";
+  ASSERT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(seen["CapEff:"], "0000000000000000");
+  EXPECT_EQ(seen["CapBnd:"], "0000000000000000");
+  EXPECT_EQ(seen["Seccomp:"], "2");
+  EXPECT_EQ(seen["mount"], "Operation not permitted");
+  EXPECT_EQ(seen["unshare"], "Operation not permitted");
+}
+
 std::string own_mounts() {
   std::ifstream in("/proc/self/mountinfo");
   return {std::istreambuf_iterator<char>(in), {}};
