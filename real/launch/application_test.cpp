@@ -53,6 +53,9 @@ class EnsureRoot : public ::testing::Test {
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     fs::create_directories(directory_ / "data" / "scripts");
+    // By this file a folder is known as the project's (real/data_dir.h).
+    fs::create_directories(directory_ / "data/experiments/schema");
+    std::ofstream(directory_ / "data/experiments/schema/experiment.schema.json") << "{}";
     ::setenv("MISSIVE_DATA_DIR", (directory_ / "data").c_str(), 1);
     ::setenv("MISSIVE_HOME", (directory_ / "home").c_str(), 1);
     app_.name = "toy";

@@ -53,7 +53,7 @@ struct StartMessage {
   std::uint32_t late_root = 1;
   std::uint32_t programs = 0, arguments = 0, variables = 0, display = 0;
 };
-inline constexpr std::size_t kMaxStartMessage = 64 * 1024;
+inline constexpr std::size_t kMaxStartMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMaxStrings = 1024;
 
 // What keeps the application in.
