@@ -3,16 +3,20 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PROGRAM := build/$(PRESET)/missive-sim
 
+CONFIGURE = cmake --preset $(PRESET) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
+
 .PHONY: launch test build bench lint setup clean
 
-launch: build          ## installs what is missing, builds, runs the main job
+launch: setup          ## installs what is missing, builds the program, runs the main job
+	$(CONFIGURE)
+	cmake --build --preset $(PRESET) -j $(JOBS) --target missive-sim
 	$(PROGRAM) experiments/launch.json
 
 test: build            ## the same for the tests
 	ctest --preset $(PRESET)
 
 build: setup
-	cmake --preset $(PRESET) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
+	$(CONFIGURE)
 	cmake --build --preset $(PRESET) -j $(JOBS)
 
 bench: build           ## micro-benchmarks (Google Benchmark)

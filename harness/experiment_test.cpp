@@ -13,7 +13,6 @@ namespace missive::harness {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 const bool kDataReady = (use_source_data(), true);
 

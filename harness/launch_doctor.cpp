@@ -29,10 +29,11 @@ bool on_path(const std::string& program) {
   return false;
 }
 
-DoctorEntry entry(std::string group, std::string name, const std::string& why_not,
-                  std::string what) {
-  return {std::move(group), std::move(name), why_not.empty(),
-          why_not.empty() ? std::move(what) : why_not};
+DoctorEntry entry(const std::string& group, const std::string& name, const std::string& why_not,
+                  const std::string& what) {
+  return {group, name, why_not.empty(), why_not.empty() ? what : why_not};
+}
+
 }
 
 std::string missing_program(const std::string& program, const std::string& package) {
