@@ -34,8 +34,6 @@ DoctorEntry entry(const std::string& group, const std::string& name, const std::
   return {group, name, why_not.empty(), why_not.empty() ? what : why_not};
 }
 
-}
-
 std::string missing_program(const std::string& program, const std::string& package) {
   return on_path(program) ? ""
                           : program + " is not installed; install the Debian package " + package +
