@@ -306,7 +306,7 @@ TEST_F(Cache, IsNotHeldByAClientThatStalls) {
   const UniqueFd stalled(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, o.socket.c_str());
+  o.socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::connect(stalled.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ::send(stalled.get(), "MSVC\1", 5, MSG_NOSIGNAL);
   client().lookup(zar::Digest{});  // others are served meanwhile
@@ -318,7 +318,7 @@ TEST_F(Cache, SurvivesGarbageAndOversizedMessages) {
   const CacheProcess cache(options());
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, (dir_.path() / "socket").c_str());
+  (dir_.path() / "socket").string().copy(address.sun_path, sizeof address.sun_path - 1);
   std::mt19937 random(1);
   std::vector<std::string> messages{
       std::string("MSVC\1\0\1\0\xff\xff\xff\xff", 12),  // four gigabytes

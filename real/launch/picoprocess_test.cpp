@@ -59,7 +59,8 @@ void report_files() {
   say("dev", names_in("/dev"));
   say("write /", write_file("/new"));
   say("write /data/large", outcome(::open("/data/large", O_WRONLY)));
-  say("write ~", write_file(std::string(std::getenv("HOME")) + "/new"));
+  const char* const home = std::getenv("HOME");
+  say("write ~", home == nullptr ? "no HOME" : write_file(std::string(home) + "/new"));
   for (const char* path : {"/tmp/new", "/run/user/1000/new", "/var/tmp/new", "/dev/shm/new"}) {
     say(std::string("write ") + path, write_file(path));
   }

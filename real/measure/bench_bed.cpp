@@ -68,8 +68,9 @@ void BenchBed::make(const Shape& shape) {
   }
   // Runs spread evenly over all files, never adjacent.
   const std::uint64_t pages_per_file = shape.file_bytes / 4096;
+  const std::uint64_t per_file =
+      std::max<std::uint64_t>((shape.runs + shape.files - 1) / shape.files, 1);
   for (std::uint64_t i = 0; i < shape.runs; ++i) {
-    const std::uint64_t per_file = (shape.runs + shape.files - 1) / shape.files;
     const std::uint64_t file = i / per_file, k = i % per_file;
     selection.runs.push_back({"/f/" + std::to_string(file),
                               static_cast<std::uint32_t>(k * pages_per_file / per_file),
