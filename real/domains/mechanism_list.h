@@ -1,0 +1,11 @@
+#pragma once
+// The mechanisms, declared: one line here and one in mechanisms.cpp for each. `x_mechanism()` is
+// defined in the mechanism's own file.
+
+#include "real/domains/domain.h"
+
+namespace missive::domains {
+
+Mechanism call_mechanism();
+
+}  // namespace missive::domains

@@ -1,0 +1,22 @@
+#include "models/nearest.h"
+#include "real/domains/mechanism_list.h"
+
+namespace missive::domains {
+
+const std::vector<Mechanism>& mechanisms() {
+  static const std::vector<Mechanism> all = {
+      call_mechanism(),
+  };
+  return all;
+}
+
+const Mechanism& mechanism(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Mechanism& m : mechanisms()) {
+    if (m.name == name) return m;
+    names.push_back(m.name);
+  }
+  throw InputError("no isolation mechanism '" + name + "'" + did_you_mean(name, names));
+}
+
+}  // namespace missive::domains
