@@ -25,6 +25,7 @@ enum class Attack : std::int32_t {
   crash = 110,
   never_return = 111,
   oversized_reply = 112,
+  inherited_read = 113,
 };
 
 inline Entry entry_of(Attack attack) { return static_cast<Entry>(attack); }

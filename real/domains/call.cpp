@@ -21,8 +21,8 @@ class CallDomain final : public Domain {
     if (!lies_in(request, shared_.bytes()))
       check_message("call", request.size(), reply.size(), limit_);
     return checked_answer("call",
-                          missive_service(static_cast<std::int32_t>(entry), as_bytes(request),
-                                          request.size(), as_bytes(reply), reply.size()),
+                          missive_guest(static_cast<std::int32_t>(entry), as_bytes(request),
+                                        request.size(), as_bytes(reply), reply.size()),
                           reply.size());
   }
 

@@ -193,6 +193,7 @@ int64_t missive_attack(int32_t attack, const uint8_t* argument, size_t size, uin
                        size_t capacity) {
   switch (attack) {
     case MISSIVE_WILD_READ:
+    case MISSIVE_INHERITED_READ:
       return wild_read(word(argument, size, 0), word(argument, size, 1), reply, capacity);
     case MISSIVE_WILD_WRITE:
       *(volatile uint64_t*)(uintptr_t)word(argument, size, 0) = word(argument, size, 1);
@@ -227,4 +228,10 @@ int64_t missive_attack(int32_t attack, const uint8_t* argument, size_t size, uin
     default:
       return -1;
   }
+}
+
+int64_t missive_guest(int32_t entry, const uint8_t* request, size_t size, uint8_t* reply,
+                      size_t capacity) {
+  return entry < MISSIVE_WILD_READ ? missive_service(entry, request, size, reply, capacity)
+                                   : missive_attack(entry, request, size, reply, capacity);
 }

@@ -37,6 +37,9 @@ enum missive_attack_number {
   MISSIVE_NEVER_RETURN = 111,
   /* Claims a reply 1 GiB larger than the room for it. */
   MISSIVE_OVERSIZED_REPLY = 112,
+  /* The same as MISSIVE_WILD_READ; the harness asks for what the host knew before it made the
+     domain: a domain that begins as a copy of the host has it. */
+  MISSIVE_INHERITED_READ = 113,
 };
 
 #define MISSIVE_NOT_APPLICABLE "not applicable"

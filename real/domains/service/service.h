@@ -17,6 +17,9 @@ int64_t missive_service(int32_t entry, const uint8_t* request, size_t size, uint
 /* What a hostile guest does, for the attack matrix (attack.c): entry numbers from 100. Only in guests built for it. */
 int64_t missive_attack(int32_t attack, const uint8_t* argument, size_t size, uint8_t* reply, size_t capacity);
 
+/* What a domain runs for call(entry): the service below 100, an attack from there on (attack.c). */
+int64_t missive_guest(int32_t entry, const uint8_t* request, size_t size, uint8_t* reply, size_t capacity);
+
 #ifdef __cplusplus
 }
 #endif
