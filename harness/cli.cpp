@@ -288,9 +288,15 @@ class Interface {
     CLI::App* sub = add("parameters", "print parameters with value, interval and provenance");
     auto file = std::make_shared<std::string>();
     auto format = std::make_shared<std::string>("table");
-    sub->add_option("FILE", *file, "parameter file (default: this host's)");
+    auto published = std::make_shared<bool>(false);
+    sub->add_option("FILE", *file,
+                    "parameter file (default: this host's); with --published a word to look for");
+    sub->add_flag("--published", *published, "print what others published, with the sources");
     add_format(sub, *format);
-    act(sub, [this, file, format] { return parameters_command(*file, *format, terminal_); });
+    act(sub, [this, file, format, published] {
+      return *published ? published_command(*file, *format, terminal_)
+                        : parameters_command(*file, *format, terminal_);
+    });
   }
 
   void add_schema() {

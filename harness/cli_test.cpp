@@ -246,5 +246,17 @@ TEST_F(Program, AFullStandardOutputIsAnErrorNotSilence) {
   EXPECT_THAT(read_text(folder_.path() / "e"), HasSubstr("standard output"));
 }
 
+TEST_F(Cli, PublishedValuesComeWithTheirSources) {
+  const Outcome all = cli({"parameters", "--published"});
+  EXPECT_EQ(all.status, 0);
+  EXPECT_GT(lines(all.out), 400U);
+  const Outcome some = cli({"parameters", "--published", "uswitch", "--format", "json"});
+  for (const Json& value : Json::parse(some.out)) EXPECT_FALSE(value["source"].empty());
+  EXPECT_THAT(cli({"parameters", "--published", "uswitch"}).out, HasSubstr("129 ns"));
+  const Outcome none = cli({"parameters", "--published", "zzzz"});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_THAT(none.err, HasSubstr("nothing of that name"));
+}
+
 }  // namespace
 }  // namespace missive::harness

@@ -8,10 +8,12 @@
 #include "harness/launch_calibrate.h"
 #include "harness/launch_run.h"
 #include "harness/output_dir.h"
+#include "harness/published_files.h"
 #include "harness/result_files.h"
 #include "harness/result_table.h"
 #include "harness/schema.h"
 #include "harness/table.h"
+#include "models/nearest.h"
 #include "real/data_dir.h"
 #include "real/process.h"
 
@@ -192,6 +194,21 @@ ExitStatus parameters_command(const std::string& file, const std::string& format
   const JsonSource source = JsonSource::read(path);
   print_parameters(ParameterSet::from_json(nlohmann::json(source.document()), path.string()),
                    format, terminal.out);
+  return ExitStatus::ok;
+}
+
+ExitStatus published_command(const std::string& filter, const std::string& format,
+                             Terminal& terminal) {
+  const PublishedCatalogue catalogue = load_published();
+  const auto found = catalogue.matching(filter);
+  if (found.empty()) {
+    std::vector<std::string> names;
+    for (const PublishedValue& v : catalogue.all()) names.push_back(v.mechanism);
+    std::string hint = did_you_mean(filter, names);
+    if (hint.empty()) hint = "; without a word, all of them are listed";
+    throw InputError(fmt::format("--published {}: nothing of that name{}", filter, hint));
+  }
+  terminal.out << published_text(found, format);
   return ExitStatus::ok;
 }
 

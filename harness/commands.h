@@ -44,6 +44,9 @@ ExitStatus calibrate_command(const CalibrateCommand& command, Terminal& terminal
 ExitStatus validate_command(const std::vector<std::string>& files, Terminal& terminal);
 ExitStatus parameters_command(const std::string& file, const std::string& format,
                               Terminal& terminal);
+// Published values in whose mechanism, quantity or source `filter` occurs; "" is all of them.
+ExitStatus published_command(const std::string& filter, const std::string& format,
+                             Terminal& terminal);
 ExitStatus schema_command(Terminal& terminal);
 
 struct TraceCommand {

@@ -6,16 +6,6 @@
 namespace missive::harness {
 namespace {
 
-std::string quoted(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string text = "\"";
-  for (const char c : field) {
-    if (c == '"') text += '"';
-    text += c;
-  }
-  return text += '"';
-}
-
 std::string dump(const Json& json, int indent) {
   // Text that came from outside (a command's message) need not be UTF-8.
   return json.dump(indent, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -51,6 +41,16 @@ void add_process(Json& events, int pid, const char* process, const Result& resul
 
 }  // namespace
 
+std::string csv_field(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string text = "\"";
+  for (const char c : field) {
+    if (c == '"') text += '"';
+    text += c;
+  }
+  return text += '"';
+}
+
 std::string round_trip(double value) {
   char text[32];
   const auto [end, error] = std::to_chars(text, text + sizeof text, value);
@@ -63,7 +63,7 @@ std::string observations_csv(const Result& result) {
   for (const ObservationRow& row : result.observations) {
     for (const std::string* field :
          {&result.name, &row.point, &row.backend, &row.phase, &row.metric, &row.unit}) {
-      csv += quoted(*field);
+      csv += csv_field(*field);
       csv += ',';
     }
     csv += std::to_string(row.repetition);

@@ -16,6 +16,9 @@ inline constexpr std::string_view kObservationsHeader =
 // The shortest text that reads back as the same double.
 std::string round_trip(double value);
 
+// A field of a CSV file, quoted as RFC 4180 asks where it needs to be.
+std::string csv_field(const std::string& field);
+
 // Tidy: one row per observation, RFC 4180 quoting where needed, "\n" line ends.
 std::string observations_csv(const Result& result);
 
