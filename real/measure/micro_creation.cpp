@@ -1,0 +1,226 @@
+// Primitives of creation: threads, processes, namespaces, descriptors, virtual machines.
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "real/fd.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_isolation_list.h"
+#include "real/measure/tiny_program.h"
+
+namespace missive::measure {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+void must(bool good, const char* what) {
+  if (!good) throw_errno(std::string("micro-measurement: ") + what);
+}
+
+void reap(pid_t child) {
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void* nothing(void*) { return nullptr; }
+
+constexpr std::uint64_t kNamespaces =
+    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+
+// clone3(2) like fork(2), into new namespaces. -1 when refused.
+pid_t fork_into(std::uint64_t flags) {
+  clone_args arguments{};
+  arguments.flags = flags;
+  arguments.exit_signal = SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+// A guest of one page in real mode (KVM API documentation, Documentation/virt/kvm/api.rst).
+class TinyMachine {
+ public:
+  TinyMachine()
+      : memory_(Mapping::anonymous(kPage, "micro-measurement: guest")),
+        kvm_(::open("/dev/kvm", O_RDWR | O_CLOEXEC)) {
+    must(kvm_.get() >= 0, "/dev/kvm");
+    vm_.reset(::ioctl(kvm_.get(), KVM_CREATE_VM, 0));
+    must(vm_.get() >= 0, "KVM_CREATE_VM");
+    const unsigned char loop[] = {0xe6, 0x10, 0xeb, 0xfc};  // out %al,$0x10; jmp back
+    std::memcpy(memory_.writable().data(), loop, sizeof loop);
+    kvm_userspace_memory_region region{};
+    region.memory_size = kPage;
+    region.userspace_addr = reinterpret_cast<std::uint64_t>(memory_.writable().data());
+    must(::ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &region) == 0, "memory region");
+    cpu_.reset(::ioctl(vm_.get(), KVM_CREATE_VCPU, 0));
+    must(cpu_.get() >= 0, "KVM_CREATE_VCPU");
+    kvm_sregs sregs{};
+    must(::ioctl(cpu_.get(), KVM_GET_SREGS, &sregs) == 0, "KVM_GET_SREGS");
+    sregs.cs.base = 0;
+    sregs.cs.selector = 0;
+    must(::ioctl(cpu_.get(), KVM_SET_SREGS, &sregs) == 0, "KVM_SET_SREGS");
+    kvm_regs regs{};
+    regs.rflags = 2;
+    must(::ioctl(cpu_.get(), KVM_SET_REGS, &regs) == 0, "KVM_SET_REGS");
+    const int size = ::ioctl(kvm_.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
+    must(size > 0, "KVM_GET_VCPU_MMAP_SIZE");
+    run_bytes_ = static_cast<std::size_t>(size);
+    run_ = ::mmap(nullptr, run_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, cpu_.get(), 0);
+    must(run_ != MAP_FAILED, "mmap of the vCPU");
+  }
+  TinyMachine(const TinyMachine&) = delete;
+  TinyMachine& operator=(const TinyMachine&) = delete;
+  ~TinyMachine() { ::munmap(run_, run_bytes_); }
+
+  void run() const { must(::ioctl(cpu_.get(), KVM_RUN, 0) == 0, "KVM_RUN"); }
+  unsigned exit_reason() const { return static_cast<const kvm_run*>(run_)->exit_reason; }
+
+ private:
+  Mapping memory_;
+  UniqueFd kvm_, vm_, cpu_;
+  void* run_ = nullptr;
+  std::size_t run_bytes_ = 0;
+};
+
+template <typename Work>
+void repeat(Sampler& sample, std::uint64_t times, const Work& work) {
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < times; ++i) work();
+  });
+  sample.add(times, 0, 0, t);
+}
+
+}  // namespace
+
+void thread_create(Sampler& sample) {
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, 64 * 1024);
+  repeat(sample, 50, [&] {
+    pthread_t thread{};
+    errno = ::pthread_create(&thread, &attributes, nothing, nullptr);
+    must(errno == 0, "pthread_create");
+    ::pthread_join(thread, nullptr);
+  });
+  ::pthread_attr_destroy(&attributes);
+}
+
+void fork_process(Sampler& sample) {
+  constexpr std::uint64_t kTimes = 8;
+  for (const std::size_t pages : {1U, 512U, 2048U}) {
+    std::vector<char> inherited(pages * kPage, 'p');
+    keep(inherited.data());
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < kTimes; ++i) {
+        const pid_t child = ::fork();
+        must(child >= 0, "fork");
+        if (child == 0) ::_exit(0);
+        reap(child);
+      }
+    });
+    sample.add(kTimes, 0, kTimes * pages, t);
+  }
+}
+
+void spawn_program(Sampler& sample) {
+  const std::string text = tiny_program("");
+  const UniqueFd file(::memfd_create("program", MFD_CLOEXEC));
+  must(file.get() >= 0 &&
+           ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
+       "memfd");
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  char name[] = "tiny";
+  char* argv[] = {name, nullptr};
+  char* environment[] = {nullptr};
+  repeat(sample, 8, [&] {
+    pid_t child = -1;
+    errno = ::posix_spawn(&child, path.c_str(), nullptr, nullptr, argv, environment);
+    must(errno == 0, "posix_spawn");
+    ::kill(child, SIGKILL);
+    reap(child);
+  });
+}
+
+std::string namespaces_unavailable() {
+  const pid_t child = fork_into(kNamespaces);
+  if (child == 0) ::_exit(0);
+  if (child < 0)
+    return std::string("new namespaces are refused here: ") + std::strerror(errno) +
+           " (clone(2); user.max_*_namespaces, seccomp)";
+  reap(child);
+  return {};
+}
+
+void namespace_process(Sampler& sample) {
+  repeat(sample, 4, [] {
+    const pid_t child = fork_into(kNamespaces);
+    if (child == 0) ::_exit(0);
+    must(child >= 0, "clone3");
+    reap(child);
+  });
+}
+
+void pipe_create(Sampler& sample) {
+  repeat(sample, 500, [] {
+    int ends[2];
+    must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
+    ::close(ends[0]);
+    ::close(ends[1]);
+  });
+}
+
+void unix_create(Sampler& sample) {
+  repeat(sample, 500, [] {
+    int ends[2];
+    must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+    ::close(ends[0]);
+    ::close(ends[1]);
+  });
+}
+
+void memfd_create_close(Sampler& sample) {
+  repeat(sample, 500, [] {
+    const int file = ::memfd_create("micro", MFD_CLOEXEC);
+    must(file >= 0 && ::ftruncate(file, 1 << 20) == 0, "memfd");
+    ::close(file);
+  });
+}
+
+std::string kvm_unavailable() {
+  const UniqueFd kvm(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
+  if (kvm.get() < 0)
+    return std::string("/dev/kvm: ") + std::strerror(errno) + "; needs hardware virtualisation";
+  return {};
+}
+
+void kvm_create(Sampler& sample) {
+  repeat(sample, 2, [] { const TinyMachine machine; });
+}
+
+void kvm_exit(Sampler& sample) {
+  const TinyMachine machine;
+  for (int i = 0; i < 10; ++i) {
+    machine.run();
+    if (machine.exit_reason() != KVM_EXIT_IO) {
+      errno = EPROTO;
+      must(false, "the tiny guest did not exit as it should");
+    }
+  }
+  repeat(sample, 200, [&] { machine.run(); });
+}
+
+}  // namespace missive::measure

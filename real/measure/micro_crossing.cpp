@@ -1,0 +1,347 @@
+// Primitives of crossings: calls, stack switches, kernel entries, messages to oneself, hand-overs.
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <mqueue.h>
+#include <poll.h>
+#include <sys/auxv.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "real/fd.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_isolation_list.h"
+
+#if defined(__x86_64__)
+extern "C" void missive_micro_switch(void** keep, void* next);
+extern "C" void missive_micro_entry();
+// What the System V ABI for AMD64 (3.2.1) asks a callee to preserve; jumps back by `jmp`, because
+// the processor's return stack knows nothing of the other stack.
+asm(R"(
+.pushsection .text
+.p2align 4
+.globl missive_micro_switch
+.hidden missive_micro_switch
+missive_micro_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  popq %rcx
+  jmp *%rcx
+.p2align 4
+.globl missive_micro_entry
+.hidden missive_micro_entry
+missive_micro_entry:
+  movq %r12, %rdi
+  call *%rbx
+  ud2
+.popsection
+)");
+#endif
+
+namespace missive::measure {
+
+namespace {
+
+constexpr std::uint64_t kFast = 100'000;  // of what takes nanoseconds
+constexpr std::uint64_t kCalls = 4'000;   // of what enters the kernel
+constexpr std::uint64_t kSwitches = 400;  // of what changes threads
+
+[[gnu::noinline]] std::int64_t callee(std::int32_t entry, const void* request, std::size_t size,
+                                      void* reply, std::size_t capacity) {
+  keep(entry), keep(request), keep(size), keep(reply), keep(capacity);
+  return 0;
+}
+
+void must(bool good, const char* what) {
+  if (!good) throw_errno(std::string("micro-measurement: ") + what);
+}
+
+// A message of `size` from this thread to itself.
+void self_messages(Sampler& sample, int to, int from) {
+  for (const std::size_t size : {16U, 1024U, 4096U, 16384U}) {
+    std::vector<char> buffer(size, 'm');
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < kCalls / 4; ++i) {
+        must(::write(to, buffer.data(), size) == static_cast<ssize_t>(size), "write");
+        must(::read(from, buffer.data(), size) == static_cast<ssize_t>(size), "read");
+      }
+    });
+    sample.add(kCalls / 4, kCalls / 4 * size, 0, t);
+  }
+}
+
+// A POSIX message queue, mq_overview(7): none of the transports that are predicted uses one.
+class Queue {
+ public:
+  explicit Queue(int number) {
+    const std::string name =
+        "/missive-micro-" + std::to_string(::getpid()) + "-" + std::to_string(number);
+    mq_attr attributes{};
+    attributes.mq_maxmsg = 1;
+    attributes.mq_msgsize = 8;
+    queue_ = ::mq_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes);
+    must(queue_ >= 0, "mq_open");
+    ::mq_unlink(name.c_str());
+  }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  ~Queue() { ::mq_close(queue_); }
+  void send() const { must(::mq_send(queue_, "12345678", 8, 0) == 0, "mq_send"); }
+  bool receive() const {
+    char message[8];
+    return ::mq_receive(queue_, message, sizeof message, nullptr) == 8;
+  }
+
+ private:
+  mqd_t queue_ = -1;
+};
+
+void own_messages(Sampler& sample, const Queue& queue) {
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kCalls; ++i) {
+      queue.send();
+      must(queue.receive(), "mq_receive");
+    }
+  });
+  sample.add(0, 0, kCalls, t);
+}
+
+void hand_overs(Sampler& sample, const Queue& there, const Queue& back) {
+  const auto rounds = [&](std::uint64_t n) {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      there.send();
+      must(back.receive(), "mq_receive");
+    }
+  };
+  rounds(10);
+  const double t = seconds_of([&] { rounds(kSwitches); });
+  sample.add(2 * kSwitches, 0, 2 * kSwitches, t);
+}
+
+}  // namespace
+
+void indirect_call(Sampler& sample) {
+  std::int64_t (*volatile hidden)(std::int32_t, const void*, std::size_t, void*, std::size_t) =
+      callee;
+  std::int64_t sum = 0;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kFast; ++i) sum += hidden(0, nullptr, 0, nullptr, 0);
+  });
+  keep(sum);
+  sample.add(kFast, 0, 0, t);
+}
+
+#if defined(__x86_64__)
+
+namespace {
+
+struct OtherStack {
+  void* here = nullptr;
+  void* there = nullptr;
+  bool stop = false;
+};
+
+void other_side(OtherStack* s) {
+  for (;;) missive_micro_switch(&s->there, s->here);
+}
+
+}  // namespace
+
+void register_switch(Sampler& sample) {
+  constexpr std::size_t kStack = 64 * 1024;
+  Mapping stack = Mapping::anonymous(kStack, "micro-measurement: stack");
+  OtherStack s;
+  void* frame[8] = {};  // r15, r14, r13, r12, rbx, rbp, where to continue
+  frame[3] = &s;
+  frame[4] = reinterpret_cast<void*>(&other_side);
+  frame[6] = reinterpret_cast<void*>(&missive_micro_entry);
+  std::byte* at = stack.writable().data() + kStack - sizeof frame - 8;
+  std::memcpy(at, frame, sizeof frame);
+  s.there = at;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kFast; ++i) missive_micro_switch(&s.here, s.there);
+  });
+  sample.add(2 * kFast, 0, 0, t);
+}
+
+std::string fs_base_write_unavailable() {
+  constexpr unsigned long kFsGsBase = 2;  // HWCAP2_FSGSBASE, Documentation/arch/x86/x86_64/fsgs
+  return (::getauxval(AT_HWCAP2) & kFsGsBase) != 0
+             ? ""
+             : "the processor or the kernel does not offer wrfsbase";
+}
+
+void fs_base_write(Sampler& sample) {
+  std::uint64_t base = 0;
+  asm volatile("rdfsbase %0" : "=r"(base));
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kFast; ++i) asm volatile("wrfsbase %0" : : "r"(base) : "memory");
+  });
+  sample.add(kFast, 0, 0, t);
+}
+
+#else
+#error "the register switch is written for x86-64"
+#endif
+
+void system_call(Sampler& sample) {
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < 4 * kCalls; ++i) ::syscall(SYS_getppid);
+  });
+  sample.add(4 * kCalls, 0, 0, t);
+}
+
+void futex_pair(Sampler& sample) {
+  std::atomic<std::uint32_t> word{1};
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kCalls; ++i) {
+      ::syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+      ::syscall(SYS_futex, &word, FUTEX_WAIT, 2, nullptr, nullptr, 0);
+    }
+  });
+  sample.add(kCalls, 0, 0, t);
+}
+
+void eventfd_signal(Sampler& sample) {
+  const UniqueFd event(::eventfd(0, EFD_CLOEXEC));
+  must(event.get() >= 0, "eventfd");
+  std::uint64_t one = 1;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kCalls; ++i) {
+      must(::write(event.get(), &one, sizeof one) == sizeof one, "write");
+      must(::read(event.get(), &one, sizeof one) == sizeof one, "read");
+    }
+  });
+  sample.add(kCalls, 0, 0, t);
+}
+
+void pipe_message(Sampler& sample) {
+  int ends[2];
+  must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
+  const UniqueFd from(ends[0]), to(ends[1]);
+  self_messages(sample, to.get(), from.get());
+}
+
+void unix_message(Sampler& sample) {
+  int ends[2];
+  must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+  const UniqueFd from(ends[0]), to(ends[1]);
+  self_messages(sample, to.get(), from.get());
+}
+
+void poll_ready(Sampler& sample) {
+  const UniqueFd event(::eventfd(1, EFD_CLOEXEC));
+  must(event.get() >= 0, "eventfd");
+  pollfd ready{event.get(), POLLIN, 0};
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kCalls; ++i) ::poll(&ready, 1, 1000);
+  });
+  sample.add(kCalls, 0, 0, t);
+}
+
+void wake_thread(Sampler& sample) {
+  const Queue there(0), back(1);
+  own_messages(sample, there);
+  std::atomic<bool> stop{false};
+  std::thread peer([&] {
+    while (there.receive() && !stop) back.send();
+  });
+  try {
+    hand_overs(sample, there, back);
+  } catch (...) {
+    stop = true;
+    there.send();
+    peer.join();
+    throw;
+  }
+  stop = true;
+  there.send();
+  peer.join();
+}
+
+void wake_process(Sampler& sample) {
+  const Queue there(0), back(1);
+  own_messages(sample, there);
+  const pid_t parent = ::getpid();
+  const pid_t peer = ::fork();
+  must(peer >= 0, "fork");
+  if (peer == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    try {
+      while (there.receive()) back.send();
+    } catch (...) {
+    }
+    ::_exit(0);
+  }
+  const auto reap = [&] {
+    ::kill(peer, SIGKILL);
+    while (::waitpid(peer, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  };
+  try {
+    hand_overs(sample, there, back);
+  } catch (...) {
+    reap();
+    throw;
+  }
+  reap();
+}
+
+void line_transfer(Sampler& sample) {
+  constexpr std::uint32_t kRounds = 5000;
+  alignas(128) std::atomic<std::uint32_t> ball{0};
+  std::atomic<bool> ready{false};
+  // Each side gives up the CPU now and then: on a busy host the other may wait for this one's.
+  const auto await = [&](std::uint32_t wanted) {
+    for (std::uint32_t spins = 1; ball.load(std::memory_order_acquire) != wanted; ++spins) {
+      __builtin_ia32_pause();  // as every polite spinner does; part of what is measured
+      if (spins % 10'000 == 0) std::this_thread::yield();
+    }
+  };
+  std::thread peer([&] {
+    pin_to(second_cpu());
+    ready = true;
+    for (std::uint32_t i = 0; i < kRounds; ++i) {
+      await(2 * i + 1);
+      ball.store(2 * i + 2, std::memory_order_release);
+    }
+  });
+  while (!ready) std::this_thread::yield();
+  const double t = seconds_of([&] {
+    for (std::uint32_t i = 0; i < kRounds; ++i) {
+      ball.store(2 * i + 1, std::memory_order_release);
+      await(2 * i + 2);
+    }
+  });
+  peer.join();
+  sample.add(2 * kRounds, 0, 0, t);
+}
+
+}  // namespace missive::measure

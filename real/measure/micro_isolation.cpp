@@ -1,0 +1,151 @@
+#include "real/measure/micro_isolation.h"
+
+#include <sched.h>
+
+#include "models/random.h"
+#include "real/measure/micro_isolation_list.h"
+#include "real/process.h"
+
+namespace missive::measure {
+
+namespace {
+
+int nth_cpu(int n) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  // The process's own mask: this thread may be pinned already.
+  static const cpu_set_t kAtStart = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof set, &set);
+    return set;
+  }();
+  allowed = kAtStart;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<std::size_t>(cpu), &allowed) && n-- == 0) return cpu;
+  return -1;
+}
+
+std::string never() { return {}; }
+
+struct Condition {
+  const char* micro;
+  std::string (*unavailable)();
+};
+
+constexpr Condition kConditions[] = {
+    {"fs_base_write", fs_base_write_unavailable},
+    {"line_transfer", second_cpu_unavailable},
+    {"namespace_process", namespaces_unavailable},
+    {"kvm_create", kvm_unavailable},
+    {"kvm_exit", kvm_unavailable},
+};
+
+}  // namespace
+
+int first_cpu() { return nth_cpu(0); }
+int second_cpu() { return nth_cpu(1); }
+
+void pin_to(int cpu) {
+  if (cpu < 0) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(cpu), &one);
+  ::sched_setaffinity(0, sizeof one, &one);
+}
+
+std::string second_cpu_unavailable() {
+  return second_cpu() >= 0 ? "" : "needs a second CPU; this process may use only one";
+}
+
+const std::vector<IsolationMicro>& isolation_micros() {
+  constexpr bool call = true, byte = true, item = true;
+  static const std::vector<IsolationMicro> table{
+      {"indirect_call", "calls through a pointer the compiler cannot see through", call, !byte,
+       !item, indirect_call},
+      {"register_switch", "exchanges of six registers and the stack pointer between two stacks",
+       call, !byte, !item, register_switch},
+      {"fs_base_write", "wrfsbase of the value that is there", call, !byte, !item, fs_base_write},
+      {"system_call", "getppid(2)", call, !byte, !item, system_call},
+      {"futex_pair", "a FUTEX_WAKE without waiter and a FUTEX_WAIT that finds another value", call,
+       !byte, !item, futex_pair},
+      {"eventfd_signal", "a write and a read of an eventfd by one thread", call, !byte, !item,
+       eventfd_signal},
+      {"pipe_message", "a write and a read of 16 B to 16 KiB on a pipe by one thread", call, byte,
+       !item, pipe_message},
+      {"unix_message", "a send and a receive of 16 B to 16 KiB on a socket pair by one thread",
+       call, byte, !item, unix_message},
+      {"poll_ready", "poll(2) of a descriptor that is ready", call, !byte, !item, poll_ready},
+      {"wake_thread",
+       "calls: hand-overs between two threads of one CPU, each woken by a POSIX message queue; "
+       "items: its messages",
+       call, !byte, item, wake_thread},
+      {"wake_process", "the same between two processes of one CPU", call, !byte, item,
+       wake_process},
+      {"line_transfer",
+       "hand-overs of a cache line between two threads that spin with pause, one way", call, !byte,
+       !item, line_transfer},
+      {"anonymous_touch",
+       "calls: mmap and munmap of anonymous memory; items: pages written for the first time", call,
+       !byte, item, anonymous_touch},
+      {"file_write_touch",
+       "calls: mmap and munmap of a private file mapping; items: pages written, each copied", call,
+       !byte, item, file_write_touch},
+      {"reserve_space", "mmap and munmap of 8 GiB nobody may touch", call, !byte, !item,
+       reserve_space},
+      {"protect_page", "mprotect(2) of a page that is there", call, !byte, !item, protect_page},
+      {"copy_l1", "memcpy of 256 B to 12 KiB, again and again", call, byte, !item, copy_l1},
+      {"copy_l2", "memcpy of 48 to 384 KiB, again and again", call, byte, !item, copy_l2},
+      {"copy_memory", "memcpy of 6 to 24 MiB, again and again", !call, byte, !item, copy_memory},
+      {"read_l1", "sums over 256 B to 24 KiB, again and again", call, byte, !item, read_l1},
+      {"read_l2", "sums over 96 to 768 KiB, again and again", call, byte, !item, read_l2},
+      {"read_memory", "sums over 12 to 48 MiB, again and again", !call, byte, !item, read_memory},
+      {"thread_create", "pthread_create with a stack of 64 KiB, and pthread_join", call, !byte,
+       !item, thread_create},
+      {"fork_process",
+       "calls: fork, _exit, wait; items: pages the parent has written and the child inherits", call,
+       !byte, item, fork_process},
+      {"spawn_program", "posix_spawn of a static program that ends at once, and wait", call, !byte,
+       !item, spawn_program},
+      {"namespace_process",
+       "clone into new user, mount, pid, ipc, uts and net namespaces, _exit, wait", call, !byte,
+       !item, namespace_process},
+      {"pipe_create", "pipe2 and two close", call, !byte, !item, pipe_create},
+      {"unix_create", "socketpair and two close", call, !byte, !item, unix_create},
+      {"memfd_create", "memfd_create, ftruncate and close", call, !byte, !item, memfd_create_close},
+      {"kvm_create", "a virtual machine with one page, one CPU, and their end", call, !byte, !item,
+       kvm_create},
+      {"kvm_exit", "KVM_RUN of a guest that does nothing but an out instruction", call, !byte,
+       !item, kvm_exit},
+  };
+  return table;
+}
+
+std::string isolation_micro_unavailable(const std::string& micro) {
+  for (const Condition& c : kConditions)
+    if (micro == c.micro) return c.unavailable();
+  return never();
+}
+
+std::vector<MicroSample> run_isolation_micros(int repetitions, std::uint64_t seed) {
+  first_cpu();  // notes which CPUs there are
+  pin_to(first_cpu());
+  std::vector<MicroSample> dropped, samples;
+  std::vector<const IsolationMicro*> order;
+  for (const IsolationMicro& micro : isolation_micros()) {
+    if (!isolation_micro_unavailable(micro.name).empty()) continue;
+    Sampler warm_up(micro.name, dropped);
+    micro.run(warm_up);
+    for (int r = 0; r < repetitions; ++r) order.push_back(&micro);
+  }
+  Random random(seed, 0);
+  random.shuffle(order);
+  for (const IsolationMicro* micro : order) {
+    check_interrupt();
+    Sampler sampler(micro->name, samples);
+    micro->run(sampler);
+  }
+  return samples;
+}
+
+}  // namespace missive::measure

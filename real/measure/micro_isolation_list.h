@@ -1,0 +1,57 @@
+#pragma once
+// The isolation micro-measurements, declared: micro_isolation.cpp lists them.
+
+#include <string>
+
+#include "real/measure/micro.h"
+
+namespace missive::measure {
+
+// micro_crossing.cpp
+void indirect_call(Sampler& sample);
+void register_switch(Sampler& sample);
+void fs_base_write(Sampler& sample);
+void system_call(Sampler& sample);
+void futex_pair(Sampler& sample);
+void eventfd_signal(Sampler& sample);
+void pipe_message(Sampler& sample);
+void unix_message(Sampler& sample);
+void poll_ready(Sampler& sample);
+void wake_thread(Sampler& sample);
+void wake_process(Sampler& sample);
+void line_transfer(Sampler& sample);
+
+// micro_memory.cpp
+void anonymous_touch(Sampler& sample);
+void file_write_touch(Sampler& sample);
+void reserve_space(Sampler& sample);
+void protect_page(Sampler& sample);
+void copy_l1(Sampler& sample);
+void copy_l2(Sampler& sample);
+void copy_memory(Sampler& sample);
+void read_l1(Sampler& sample);
+void read_l2(Sampler& sample);
+void read_memory(Sampler& sample);
+
+// micro_creation.cpp
+void thread_create(Sampler& sample);
+void fork_process(Sampler& sample);
+void spawn_program(Sampler& sample);
+void namespace_process(Sampler& sample);
+void pipe_create(Sampler& sample);
+void unix_create(Sampler& sample);
+void memfd_create_close(Sampler& sample);
+void kvm_create(Sampler& sample);
+void kvm_exit(Sampler& sample);
+
+std::string fs_base_write_unavailable();
+std::string second_cpu_unavailable();
+std::string kvm_unavailable();
+std::string namespaces_unavailable();
+
+// The CPU of the calling thread's first allowed one, and the second; -1 when there is none.
+int first_cpu();
+int second_cpu();
+void pin_to(int cpu);
+
+}  // namespace missive::measure

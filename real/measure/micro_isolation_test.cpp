@@ -1,0 +1,60 @@
+// The isolation micro-measurements give samples of the columns they announce, and leave nothing.
+
+#include "real/measure/micro_isolation.h"
+
+#include <filesystem>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+
+namespace missive::measure {
+namespace {
+
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST(IsolationMicros, HaveNamesOfTheirOwn) {
+  std::set<std::string> names;
+  for (const IsolationMicro& micro : isolation_micros()) {
+    EXPECT_TRUE(names.insert(micro.name).second) << micro.name;
+    EXPECT_TRUE(micro.call || micro.byte || micro.item) << micro.name;
+  }
+}
+
+TEST(IsolationMicros, GiveTimesForTheColumnsTheyAnnounceAndLeaveNothing) {
+  const auto before = open_descriptors();
+  const auto samples = run_isolation_micros(1, 7);
+  for (const IsolationMicro& micro : isolation_micros()) {
+    if (!isolation_micro_unavailable(micro.name).empty()) continue;
+    std::uint64_t calls = 0, bytes = 0, items = 0, n = 0;
+    for (const MicroSample& s : samples) {
+      if (s.micro != micro.name) continue;
+      EXPECT_GT(s.seconds, 0) << micro.name;
+      calls += s.calls, bytes += s.bytes, items += s.items, ++n;
+    }
+    EXPECT_GT(n, 0U) << micro.name;
+    if (micro.call) {
+      EXPECT_GT(calls, 0U) << micro.name;
+    }
+    EXPECT_EQ(micro.byte, bytes > 0) << micro.name;
+    EXPECT_EQ(micro.item, items > 0) << micro.name;
+  }
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+}
+
+TEST(IsolationMicros, WhatThisHostCannotRunIsLeftOutAndSaysWhy) {
+  const auto samples = run_isolation_micros(1, 1);
+  for (const IsolationMicro& micro : isolation_micros()) {
+    const bool there = std::any_of(samples.begin(), samples.end(),
+                                   [&](const MicroSample& s) { return s.micro == micro.name; });
+    EXPECT_EQ(there, isolation_micro_unavailable(micro.name).empty()) << micro.name;
+  }
+}
+
+}  // namespace
+}  // namespace missive::measure

@@ -1,0 +1,140 @@
+// Primitives of memory: first touches, mappings, copies and reads at sizes on either side of the
+// caches.
+
+#include <cstring>
+#include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "real/fd.h"
+#include "real/measure/clock.h"
+#include "real/measure/micro_isolation_list.h"
+
+namespace missive::measure {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kKiB = 1024, kMiB = 1024 * kKiB;
+
+// Maps `pages` of `fd` (or anonymous memory), writes a byte to each of the first `touched`, unmaps.
+void map_and_touch(int fd, std::size_t pages, std::size_t touched) {
+  const int flags = MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0);
+  void* p = ::mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (p == MAP_FAILED) throw_errno("micro-measurement: mmap");
+  auto* bytes = static_cast<volatile char*>(p);
+  for (std::size_t i = 0; i < touched; ++i) bytes[i * kPage] = 1;
+  ::munmap(p, pages * kPage);
+}
+
+void touch_sizes(Sampler& sample, int fd) {
+  constexpr std::uint64_t kTimes = 8;
+  for (const std::size_t touched : {0U, 4U, 16U, 64U, 128U}) {
+    const std::uint64_t times = touched == 0 ? 20 * kTimes : kTimes;
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < times; ++i) map_and_touch(fd, 128, touched);
+    });
+    sample.add(times, 0, times * touched, t);
+  }
+}
+
+void copies(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
+  for (const std::size_t size : sizes) {
+    std::vector<char> from(size, 'a'), to(size, 'b');
+    const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
+    std::memcpy(to.data(), from.data(), size);
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < times; ++i) {
+        std::memcpy(to.data(), from.data(), size);
+        keep(to.data());
+      }
+    });
+    sample.add(times, times * size, 0, t);
+  }
+}
+
+// Every byte, in the way a compiler sums them at -O2 without wide vectors: eight at a time.
+[[gnu::noinline]] std::uint64_t read_all(const unsigned char* at, std::size_t size) {
+  constexpr std::uint64_t kEven = 0x00ff00ff00ff00ffU;
+  std::uint64_t total = 0;
+  while (size >= 8) {
+    std::uint64_t lanes = 0;
+    for (int i = 0; i < 128 && size >= 8; ++i, at += 8, size -= 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, at, sizeof word);
+      lanes += (word & kEven) + ((word >> 8U) & kEven);
+    }
+    total += (lanes & 0xffffU) + ((lanes >> 16U) & 0xffffU) + ((lanes >> 32U) & 0xffffU) +
+             (lanes >> 48U);
+  }
+  return total;
+}
+
+void reads(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
+  for (const std::size_t size : sizes) {
+    std::vector<unsigned char> data(size, 3);
+    const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
+    std::uint64_t sum = read_all(data.data(), size);
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < times; ++i) {
+        sum += read_all(data.data(), size);
+        keep(sum);
+      }
+    });
+    sample.add(times, times * size, 0, t);
+  }
+}
+
+}  // namespace
+
+void anonymous_touch(Sampler& sample) { touch_sizes(sample, -1); }
+
+void file_write_touch(Sampler& sample) {
+  const UniqueFd file(::memfd_create("micro", MFD_CLOEXEC));
+  if (file.get() < 0 || ::ftruncate(file.get(), 128 * kPage) != 0)
+    throw_errno("micro-measurement: memfd");
+  const std::vector<char> page(kPage, 'x');
+  for (std::size_t i = 0; i < 128; ++i)
+    if (::pwrite(file.get(), page.data(), kPage, static_cast<off_t>(i * kPage)) !=
+        static_cast<ssize_t>(kPage))
+      throw_errno("micro-measurement: pwrite");
+  touch_sizes(sample, file.get());
+}
+
+void reserve_space(Sampler& sample) {
+  constexpr std::uint64_t kTimes = 200;
+  constexpr std::size_t kSpace = 8192 * kMiB;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kTimes; ++i) {
+      void* p =
+          ::mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (p == MAP_FAILED) throw_errno("micro-measurement: mmap of 8 GiB");
+      ::munmap(p, kSpace);
+    }
+  });
+  sample.add(kTimes, 0, 0, t);
+}
+
+void protect_page(Sampler& sample) {
+  constexpr std::uint64_t kTimes = 500;
+  Mapping memory = Mapping::anonymous(4 * kPage, "micro-measurement");
+  std::byte* page = memory.writable().data() + kPage;
+  *page = std::byte{1};
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kTimes; ++i) {
+      ::mprotect(page, kPage, PROT_READ);
+      ::mprotect(page, kPage, PROT_READ | PROT_WRITE);
+    }
+  });
+  sample.add(2 * kTimes, 0, 0, t);
+}
+
+void copy_l1(Sampler& sample) { copies(sample, {256, 2 * kKiB, 6 * kKiB, 12 * kKiB}, 8 * kMiB); }
+void copy_l2(Sampler& sample) { copies(sample, {48 * kKiB, 160 * kKiB, 384 * kKiB}, 16 * kMiB); }
+void copy_memory(Sampler& sample) { copies(sample, {6 * kMiB, 24 * kMiB}, 24 * kMiB); }
+void read_l1(Sampler& sample) { reads(sample, {256, 3 * kKiB, 12 * kKiB, 24 * kKiB}, 8 * kMiB); }
+void read_l2(Sampler& sample) { reads(sample, {96 * kKiB, 320 * kKiB, 768 * kKiB}, 8 * kMiB); }
+void read_memory(Sampler& sample) { reads(sample, {12 * kMiB, 48 * kMiB}, 48 * kMiB); }
+
+}  // namespace missive::measure
