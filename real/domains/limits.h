@@ -1,0 +1,39 @@
+#pragma once
+// A control group of one domain: how much memory and how many processes it may have, and who is in
+// it. cgroups(7); version 1 hierarchies of `memory` and `pids`, or version 2.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "real/fd.h"
+
+namespace missive::domains {
+
+// Empty when this process may make control groups that limit memory and processes, otherwise why
+// not.
+std::string limits_unavailable();
+
+class Limits {
+ public:
+  Limits() = default;  // none
+  // Makes the groups, below this process's own. Groups that a killed run of this program left are
+  // removed first. Throws NotAvailable, RunError.
+  Limits(std::uint64_t memory_bytes, unsigned processes);
+  Limits(Limits&&) noexcept = default;
+  Limits& operator=(Limits&&) = delete;
+  // The processes in it must have ended.
+  ~Limits();
+
+  // For the child, between clone and exec: moves the caller in. No allocation; false with errno.
+  bool join() const;
+
+ private:
+  struct Group {
+    std::string path;
+    UniqueFd members;  // its cgroup.procs
+  };
+  std::vector<Group> groups_;
+};
+
+}  // namespace missive::domains
