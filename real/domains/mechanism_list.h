@@ -7,5 +7,6 @@
 namespace missive::domains {
 
 Mechanism call_mechanism();
+Mechanism pie_mechanism();
 
 }  // namespace missive::domains

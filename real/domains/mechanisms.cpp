@@ -6,6 +6,7 @@ namespace missive::domains {
 const std::vector<Mechanism>& mechanisms() {
   static const std::vector<Mechanism> all = {
       call_mechanism(),
+      pie_mechanism(),
   };
   return all;
 }
