@@ -1,0 +1,267 @@
+#include "real/domains/trap.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "models/error.h"
+
+namespace missive::domains {
+
+namespace trap_detail {
+constinit thread_local ThreadState state;
+}
+
+namespace {
+
+using trap_detail::state;
+using trap_detail::ThreadState;
+
+// A real-time signal that nothing else in this program uses (signal(7)); ignored where it comes
+// too late.
+int overdue_signal() { return SIGRTMIN + 5; }
+
+struct sigaction previous_segv, previous_bus;
+
+// Frames of contained code are probed page by page (-fstack-clash-protection, Rust's stack probes),
+// so an overflow faults near the stack pointer, which is below the frame that made the call: the
+// second word of __builtin_setjmp's buffer after the frame pointer and the address to resume at.
+bool is_stack_overflow(const siginfo_t& info, const ucontext_t& context) {
+  constexpr std::uintptr_t kNear = 64 << 10;
+  const auto stack_pointer = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RSP]);
+  const auto address = reinterpret_cast<std::uintptr_t>(info.si_addr);
+  return stack_pointer < reinterpret_cast<std::uintptr_t>(state.jump[2]) &&
+         address + kNear >= stack_pointer && address < stack_pointer + kNear;
+}
+
+void hand_on(int signal, siginfo_t* info, void* context) {
+  const struct sigaction& before = signal == SIGBUS ? previous_bus : previous_segv;
+  if (before.sa_flags & SA_SIGINFO) return before.sa_sigaction(signal, info, context);
+  if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+    return before.sa_handler(signal);
+  // Faults again on return, now with nobody to catch it.
+  struct sigaction fatal = {};
+  fatal.sa_handler = SIG_DFL;
+  ::sigaction(signal, &fatal, nullptr);
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  const TrapScope* scope = state.active.load(std::memory_order_relaxed);
+  if (scope != nullptr && info->si_code > 0) {
+    const auto* address = static_cast<const std::byte*>(info->si_addr);
+    const auto& guarded = scope->guarded;
+    if (address >= guarded.data() && address < guarded.data() + guarded.size())
+      raise_trap(Trap::out_of_bounds);
+    if (is_stack_overflow(*info, *static_cast<ucontext_t*>(context)))
+      raise_trap(Trap::stack_overflow);
+  }
+  hand_on(signal, info, context);
+}
+
+void on_overdue(int, siginfo_t*, void*) {
+  ThreadState& t = state;
+  // The call may have ended by itself meanwhile. This handler runs on the calling thread, so what
+  // it sees cannot change under it.
+  if (t.active.load(std::memory_order_relaxed) != nullptr &&
+      t.overdue.load(std::memory_order_relaxed) == t.calls.load(std::memory_order_relaxed))
+    raise_trap(Trap::deadline);
+}
+
+// Looks at every thread that calls from time to time and signals those whose call is overdue.
+class Watchdog {
+  static constexpr std::chrono::nanoseconds kLongestPause = std::chrono::milliseconds(500);
+
+ public:
+  struct Watched {
+    ThreadState* state;
+    pid_t thread;
+    std::uint64_t seen = 0;
+    std::chrono::steady_clock::time_point since;
+  };
+
+  void add(ThreadState* s) {
+    const std::lock_guard lock(mutex_);
+    watched_.push_back({s, static_cast<pid_t>(::syscall(SYS_gettid)), 0, {}});
+  }
+  void remove(ThreadState* s) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(watched_, [s](const Watched& w) { return w.state == s; });
+  }
+
+  void start() {
+    const std::lock_guard lock(mutex_);
+    if (running_) return;
+    // Signals that end the program belong to its own threads.
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      std::thread([this] { watch(); }).detach();
+      running_ = true;
+    } catch (...) {
+      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      throw RunError("cannot start the watchdog of isolated domains: no thread to be had");
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  // Around fork(2): the child has neither this thread nor the threads it watched, except its own.
+  void before_fork() { mutex_.lock(); }
+  void after_fork_in_parent() { mutex_.unlock(); }
+  void after_fork_in_child() {
+    running_ = false;
+    std::erase_if(watched_, [](const Watched& w) { return w.state != &state; });
+    for (Watched& w : watched_) w.thread = static_cast<pid_t>(::syscall(SYS_gettid));
+    mutex_.unlock();
+  }
+
+ private:
+  [[noreturn]] void watch() {
+    for (;;) {
+      std::chrono::nanoseconds pause = std::chrono::milliseconds(10);
+      {
+        const std::lock_guard lock(mutex_);
+        std::chrono::nanoseconds shortest = kLongestPause * 8;
+        for (Watched& w : watched_) shortest = std::min(shortest, look(w));
+        pause = std::max(pause, shortest / 8);
+      }
+      std::this_thread::sleep_for(pause);
+    }
+  }
+
+  // Returns how long a call of that thread may take.
+  std::chrono::nanoseconds look(Watched& w) {
+    const bool running = w.state->active.load(std::memory_order_acquire) != nullptr;
+    const std::uint64_t calls = w.state->calls.load(std::memory_order_relaxed);
+    const std::chrono::nanoseconds deadline(w.state->deadline_ns.load(std::memory_order_relaxed));
+    const auto now = std::chrono::steady_clock::now();
+    if (!running || calls != w.seen || deadline.count() == 0) {
+      w.seen = calls;
+      w.since = now;
+    } else if (now - w.since >= deadline) {
+      w.state->overdue.store(calls, std::memory_order_relaxed);
+      ::syscall(SYS_tgkill, ::getpid(), w.thread, overdue_signal());
+    }
+    return deadline.count() != 0 ? deadline : kLongestPause * 8;
+  }
+
+  std::mutex mutex_;
+  std::vector<Watched> watched_;
+  bool running_ = false;
+};
+
+// Never destroyed: its thread outlives main().
+Watchdog& watchdog() {
+  static auto* const w = new Watchdog;
+  return *w;
+}
+
+// The alternate stack of one thread; one that is there already (a sanitizer's) is used as it is.
+class AlternateStack {
+ public:
+  AlternateStack() {
+    stack_t present{};
+    if (::sigaltstack(nullptr, &present) == 0 && !(present.ss_flags & SS_DISABLE)) return;
+    // The frame of a signal is as large as the CPU's register state (getauxval(3), AT_MINSIGSTKSZ).
+    size_ = (static_cast<std::size_t>(std::max(::sysconf(_SC_MINSIGSTKSZ), 0L)) + (64 << 10)) &
+            ~std::size_t{4095};
+    memory_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory_ == MAP_FAILED) {
+      memory_ = nullptr;
+      throw RunError(std::string("cannot map a signal stack: ") + std::strerror(errno));
+    }
+    stack_t mine{};
+    mine.ss_sp = memory_;
+    mine.ss_size = size_;
+    ::sigaltstack(&mine, nullptr);
+  }
+  AlternateStack(const AlternateStack&) = delete;
+  AlternateStack& operator=(const AlternateStack&) = delete;
+  ~AlternateStack() {
+    if (memory_ == nullptr) return;
+    stack_t present{};
+    ::sigaltstack(nullptr, &present);
+    if (present.ss_sp == memory_) {
+      stack_t off{};
+      off.ss_flags = SS_DISABLE;
+      ::sigaltstack(&off, nullptr);
+    }
+    ::munmap(memory_, size_);
+  }
+
+ private:
+  void* memory_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// What a calling thread owns, until it ends.
+struct Armed {
+  AlternateStack stack;
+  Armed() {
+    watchdog().add(&state);
+    state.armed = true;
+  }
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+  ~Armed() {
+    watchdog().remove(&state);
+    state.armed = false;
+  }
+};
+
+void install(int signal, void (*handler)(int, siginfo_t*, void*), struct sigaction* before) {
+  struct sigaction action = {};
+  action.sa_sigaction = handler;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
+  if (::sigaction(signal, &action, before) != 0)
+    throw RunError(std::string("cannot install a signal handler: ") + std::strerror(errno));
+}
+
+}  // namespace
+
+void trap_detail::arm_thread() { static thread_local const Armed armed; }
+
+void raise_trap(Trap trap, int code) {
+  state.outcome = {trap, code};
+  __builtin_longjmp(state.jump, 1);
+}
+
+void prepare_traps() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    install(overdue_signal(), on_overdue, nullptr);
+    install(SIGSEGV, on_fault, &previous_segv);
+    install(SIGBUS, on_fault, &previous_bus);
+    ::pthread_atfork([] { watchdog().before_fork(); }, [] { watchdog().after_fork_in_parent(); },
+                     [] { watchdog().after_fork_in_child(); });
+  });
+  watchdog().start();
+}
+
+std::string describe(Trap trap) {
+  switch (trap) {
+    case Trap::none:
+      return "no fault";
+    case Trap::out_of_bounds:
+      return "touched memory outside its own";
+    case Trap::stack_overflow:
+      return "overflowed the stack";
+    case Trap::deadline:
+      return "did not answer within its deadline";
+    case Trap::guest:
+      return "failed a check of its own";
+  }
+  return "unknown fault";
+}
+
+}  // namespace missive::domains
