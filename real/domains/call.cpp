@@ -2,7 +2,6 @@
 
 #include "real/domains/mechanism_list.h"
 #include "real/domains/message.h"
-#include "real/domains/service/service.h"
 #include "real/fd.h"
 
 namespace missive::domains {

@@ -53,6 +53,9 @@ struct DomainOptions {
   std::size_t shared_bytes = 0;
   std::chrono::milliseconds deadline{
       10'000};  // of one call; 0: none, for mechanisms that could not enforce one
+  // CPU that a service with a thread or process of its own is pinned to; -1: the scheduler's
+  // choice.
+  int peer_cpu = -1;
 };
 
 // What a mechanism claims to contain: the attack matrix holds it to each. "No" is an honest answer.

@@ -7,6 +7,13 @@
 namespace missive::domains {
 
 Mechanism call_mechanism();
+Mechanism coroutine_mechanism();
+Mechanism thread_mechanism();
+Mechanism process_pipe_mechanism();
+Mechanism process_unix_mechanism();
+Mechanism process_eventfd_mechanism();
+Mechanism process_futex_mechanism();
+Mechanism process_spin_mechanism();
 Mechanism pie_mechanism();
 
 }  // namespace missive::domains

@@ -6,6 +6,13 @@ namespace missive::domains {
 const std::vector<Mechanism>& mechanisms() {
   static const std::vector<Mechanism> all = {
       call_mechanism(),
+      coroutine_mechanism(),
+      thread_mechanism(),
+      process_pipe_mechanism(),
+      process_unix_mechanism(),
+      process_eventfd_mechanism(),
+      process_futex_mechanism(),
+      process_spin_mechanism(),
       pie_mechanism(),
   };
   return all;

@@ -7,14 +7,23 @@
 #include <string>
 
 #include "real/domains/domain.h"
+#include "real/domains/service/service.h"
 
 namespace missive::domains {
 
 // The service's own signature (service.h). Mechanisms that run it from this program's image take
-// any function of this form, so that tests can put a hostile one in its place.
+// any function of this form, so that tests can put another one in its place.
 using ServiceFunction = std::int64_t (*)(std::int32_t entry, const std::uint8_t* request,
                                          std::size_t size, std::uint8_t* reply,
                                          std::size_t capacity);
+
+// The service, and the hostile guest behind the entries from 100 on (attacks.h): what mechanisms
+// run that have no image of their own.
+inline std::int64_t native_service(std::int32_t entry, const std::uint8_t* request,
+                                   std::size_t size, std::uint8_t* reply, std::size_t capacity) {
+  return entry < 100 ? missive_service(entry, request, size, reply, capacity)
+                     : missive_attack(entry, request, size, reply, capacity);
+}
 
 inline const std::uint8_t* as_bytes(std::span<const std::byte> s) {
   return reinterpret_cast<const std::uint8_t*>(s.data());
