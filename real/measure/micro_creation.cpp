@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,10 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -37,8 +40,6 @@ void reap(pid_t child) {
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
-
-void* nothing(void*) { return nullptr; }
 
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
@@ -96,8 +97,50 @@ class TinyMachine {
   std::size_t run_bytes_ = 0;
 };
 
+// What a new thread or process says first: an eventfd, eventfd(2).
+class Word {
+ public:
+  Word() : event_(::eventfd(0, EFD_CLOEXEC)) { must(event_.get() >= 0, "eventfd"); }
+  void say() const {
+    const std::uint64_t one = 1;
+    if (::write(event_.get(), &one, sizeof one) < 0) ::_exit(1);
+  }
+  void await() const {
+    std::uint64_t count = 0;
+    must(::read(event_.get(), &count, sizeof count) == sizeof count, "read of the eventfd");
+  }
+
+ private:
+  UniqueFd event_;
+};
+
+void* say_word(void* word) {
+  static_cast<const Word*>(word)->say();
+  return nullptr;
+}
+
+[[noreturn]] void speak_and_wait(const Word& word) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  word.say();
+  for (;;) ::pause();
+}
+
+void end(pid_t child) {
+  ::kill(child, SIGKILL);
+  reap(child);
+}
+
+// `work` adds the seconds it wants counted.
 template <typename Work>
 void repeat(Sampler& sample, std::uint64_t times, const Work& work) {
+  double t = 0;
+  for (std::uint64_t i = 0; i < times; ++i) work(t);
+  sample.add(times, 0, 0, t);
+}
+
+// Everything counted, in one stretch.
+template <typename Work>
+void repeat_all(Sampler& sample, std::uint64_t times, const Work& work) {
   const double t = seconds_of([&] {
     for (std::uint64_t i = 0; i < times; ++i) work();
   });
@@ -106,53 +149,82 @@ void repeat(Sampler& sample, std::uint64_t times, const Work& work) {
 
 }  // namespace
 
-void thread_create(Sampler& sample) {
+void thread_start(Sampler& sample) {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, 64 * 1024);
-  repeat(sample, 50, [&] {
+  const Word word;
+  repeat(sample, 30, [&](double& t) {
     pthread_t thread{};
-    errno = ::pthread_create(&thread, &attributes, nothing, nullptr);
-    must(errno == 0, "pthread_create");
+    t += seconds_of([&] {
+      errno = ::pthread_create(&thread, &attributes, say_word, const_cast<Word*>(&word));
+      must(errno == 0, "pthread_create");
+      word.await();
+    });
     ::pthread_join(thread, nullptr);
   });
   ::pthread_attr_destroy(&attributes);
 }
 
-void fork_process(Sampler& sample) {
+void fork_start(Sampler& sample) {
   constexpr std::uint64_t kTimes = 8;
+  const Word word;
   for (const std::size_t pages : {1U, 512U, 2048U}) {
     std::vector<char> inherited(pages * kPage, 'p');
     keep(inherited.data());
-    const double t = seconds_of([&] {
-      for (std::uint64_t i = 0; i < kTimes; ++i) {
-        const pid_t child = ::fork();
-        must(child >= 0, "fork");
-        if (child == 0) ::_exit(0);
-        reap(child);
-      }
-    });
+    double t = 0;
+    for (std::uint64_t i = 0; i < kTimes; ++i) {
+      pid_t child = -1;
+      t += seconds_of([&] {
+        child = ::fork();
+        if (child == 0) speak_and_wait(word);
+        must(child > 0, "fork");
+        word.await();
+      });
+      end(child);
+    }
     sample.add(kTimes, 0, kTimes * pages, t);
   }
 }
 
-void spawn_program(Sampler& sample) {
-  const std::string text = tiny_program("");
+void process_end(Sampler& sample) {
+  const Word word;
+  repeat(sample, 8, [&](double& t) {
+    const pid_t child = ::fork();
+    if (child == 0) speak_and_wait(word);
+    must(child > 0, "fork");
+    word.await();
+    t += seconds_of([&] { end(child); });
+  });
+}
+
+void exec_start(Sampler& sample) {
+  const std::string text = tiny_program("x");
   const UniqueFd file(::memfd_create("program", MFD_CLOEXEC));
   must(file.get() >= 0 &&
            ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
        "memfd");
   const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  int ends[2];
+  must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
+  const UniqueFd from(ends[0]), to(ends[1]);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
   char name[] = "tiny";
   char* argv[] = {name, nullptr};
   char* environment[] = {nullptr};
-  repeat(sample, 8, [&] {
+  repeat(sample, 8, [&](double& t) {
     pid_t child = -1;
-    errno = ::posix_spawn(&child, path.c_str(), nullptr, nullptr, argv, environment);
-    must(errno == 0, "posix_spawn");
-    ::kill(child, SIGKILL);
-    reap(child);
+    t += seconds_of([&] {
+      errno = ::posix_spawn(&child, path.c_str(), &actions, nullptr, argv, environment);
+      must(errno == 0, "posix_spawn");
+      char said = 0;
+      must(::read(from.get(), &said, 1) == 1, "read");
+    });
+    end(child);
   });
+  ::posix_spawn_file_actions_destroy(&actions);
 }
 
 std::string namespaces_unavailable() {
@@ -165,17 +237,22 @@ std::string namespaces_unavailable() {
   return {};
 }
 
-void namespace_process(Sampler& sample) {
-  repeat(sample, 4, [] {
-    const pid_t child = fork_into(kNamespaces);
-    if (child == 0) ::_exit(0);
-    must(child >= 0, "clone3");
-    reap(child);
+void namespaces_start(Sampler& sample) {
+  const Word word;
+  repeat(sample, 4, [&](double& t) {
+    pid_t child = -1;
+    t += seconds_of([&] {
+      child = fork_into(kNamespaces);
+      if (child == 0) speak_and_wait(word);
+      must(child > 0, "clone3");
+      word.await();
+    });
+    end(child);
   });
 }
 
 void pipe_create(Sampler& sample) {
-  repeat(sample, 500, [] {
+  repeat_all(sample, 500, [] {
     int ends[2];
     must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
     ::close(ends[0]);
@@ -184,7 +261,7 @@ void pipe_create(Sampler& sample) {
 }
 
 void unix_create(Sampler& sample) {
-  repeat(sample, 500, [] {
+  repeat_all(sample, 500, [] {
     int ends[2];
     must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
     ::close(ends[0]);
@@ -193,7 +270,7 @@ void unix_create(Sampler& sample) {
 }
 
 void memfd_create_close(Sampler& sample) {
-  repeat(sample, 500, [] {
+  repeat_all(sample, 500, [] {
     const int file = ::memfd_create("micro", MFD_CLOEXEC);
     must(file >= 0 && ::ftruncate(file, 1 << 20) == 0, "memfd");
     ::close(file);
@@ -208,7 +285,10 @@ std::string kvm_unavailable() {
 }
 
 void kvm_create(Sampler& sample) {
-  repeat(sample, 2, [] { const TinyMachine machine; });
+  repeat(sample, 2, [](double& t) {
+    std::optional<TinyMachine> machine;
+    t += seconds_of([&] { machine.emplace(); });
+  });
 }
 
 void kvm_exit(Sampler& sample) {
@@ -220,7 +300,7 @@ void kvm_exit(Sampler& sample) {
       must(false, "the tiny guest did not exit as it should");
     }
   }
-  repeat(sample, 200, [&] { machine.run(); });
+  repeat_all(sample, 200, [&] { machine.run(); });
 }
 
 }  // namespace missive::measure

@@ -24,6 +24,8 @@ void line_transfer(Sampler& sample);
 // micro_memory.cpp
 void anonymous_touch(Sampler& sample);
 void file_write_touch(Sampler& sample);
+void unmap(Sampler& sample);
+void allocate(Sampler& sample);
 void reserve_space(Sampler& sample);
 void protect_page(Sampler& sample);
 void copy_l1(Sampler& sample);
@@ -34,10 +36,11 @@ void read_l2(Sampler& sample);
 void read_memory(Sampler& sample);
 
 // micro_creation.cpp
-void thread_create(Sampler& sample);
-void fork_process(Sampler& sample);
-void spawn_program(Sampler& sample);
-void namespace_process(Sampler& sample);
+void thread_start(Sampler& sample);
+void fork_start(Sampler& sample);
+void process_end(Sampler& sample);
+void exec_start(Sampler& sample);
+void namespaces_start(Sampler& sample);
 void pipe_create(Sampler& sample);
 void unix_create(Sampler& sample);
 void memfd_create_close(Sampler& sample);

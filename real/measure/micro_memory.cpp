@@ -2,6 +2,7 @@
 // caches.
 
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include <sys/mman.h>
@@ -18,23 +19,29 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kKiB = 1024, kMiB = 1024 * kKiB;
 
-// Maps `pages` of `fd` (or anonymous memory), writes a byte to each of the first `touched`, unmaps.
-void map_and_touch(int fd, std::size_t pages, std::size_t touched) {
-  const int flags = MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0);
-  void* p = ::mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE, flags, fd, 0);
-  if (p == MAP_FAILED) throw_errno("micro-measurement: mmap");
-  auto* bytes = static_cast<volatile char*>(p);
-  for (std::size_t i = 0; i < touched; ++i) bytes[i * kPage] = 1;
-  ::munmap(p, pages * kPage);
+enum class Part { map, unmap };
+
+// Maps 128 pages of `fd` (or anonymous memory), writes a byte to each of the first `touched`, and
+// unmaps; gives the seconds of one of the two parts.
+double map_and_touch(int fd, std::size_t touched, Part part) {
+  constexpr std::size_t kBytes = 128 * kPage;
+  void* p = MAP_FAILED;
+  const double mapping = seconds_of([&] {
+    p = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0),
+               fd, 0);
+    if (p == MAP_FAILED) throw_errno("micro-measurement: mmap");
+    auto* bytes = static_cast<volatile char*>(p);
+    for (std::size_t i = 0; i < touched; ++i) bytes[i * kPage] = 1;
+  });
+  const double unmapping = seconds_of([&] { ::munmap(p, kBytes); });
+  return part == Part::map ? mapping : unmapping;
 }
 
-void touch_sizes(Sampler& sample, int fd) {
-  constexpr std::uint64_t kTimes = 8;
+void touch_sizes(Sampler& sample, int fd, Part part) {
   for (const std::size_t touched : {0U, 4U, 16U, 64U, 128U}) {
-    const std::uint64_t times = touched == 0 ? 20 * kTimes : kTimes;
-    const double t = seconds_of([&] {
-      for (std::uint64_t i = 0; i < times; ++i) map_and_touch(fd, 128, touched);
-    });
+    const std::uint64_t times = touched == 0 ? 160 : 8;
+    double t = 0;
+    for (std::uint64_t i = 0; i < times; ++i) t += map_and_touch(fd, touched, part);
     sample.add(times, 0, times * touched, t);
   }
 }
@@ -88,7 +95,8 @@ void reads(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t
 
 }  // namespace
 
-void anonymous_touch(Sampler& sample) { touch_sizes(sample, -1); }
+void anonymous_touch(Sampler& sample) { touch_sizes(sample, -1, Part::map); }
+void unmap(Sampler& sample) { touch_sizes(sample, -1, Part::unmap); }
 
 void file_write_touch(Sampler& sample) {
   const UniqueFd file(::memfd_create("micro", MFD_CLOEXEC));
@@ -99,18 +107,30 @@ void file_write_touch(Sampler& sample) {
     if (::pwrite(file.get(), page.data(), kPage, static_cast<off_t>(i * kPage)) !=
         static_cast<ssize_t>(kPage))
       throw_errno("micro-measurement: pwrite");
-  touch_sizes(sample, file.get());
+  touch_sizes(sample, file.get(), Part::map);
 }
 
 void reserve_space(Sampler& sample) {
   constexpr std::uint64_t kTimes = 200;
   constexpr std::size_t kSpace = 8192 * kMiB;
+  double t = 0;
+  for (std::uint64_t i = 0; i < kTimes; ++i) {
+    void* p = MAP_FAILED;
+    t += seconds_of([&] {
+      p = ::mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    });
+    if (p == MAP_FAILED) throw_errno("micro-measurement: mmap of 8 GiB");
+    ::munmap(p, kSpace);
+  }
+  sample.add(kTimes, 0, 0, t);
+}
+
+void allocate(Sampler& sample) {
+  constexpr std::uint64_t kTimes = 2000;
   const double t = seconds_of([&] {
     for (std::uint64_t i = 0; i < kTimes; ++i) {
-      void* p =
-          ::mmap(nullptr, kSpace, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-      if (p == MAP_FAILED) throw_errno("micro-measurement: mmap of 8 GiB");
-      ::munmap(p, kSpace);
+      const std::unique_ptr<char[]> memory(new char[256]);
+      keep(memory.get());
     }
   });
   sample.add(kTimes, 0, 0, t);
