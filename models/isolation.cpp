@@ -1,0 +1,336 @@
+#include "models/isolation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace missive {
+
+Composition::Composition(std::string why, std::vector<CostTerm> terms) : why_(std::move(why)) {
+  for (const CostTerm& term : terms) add(term.count, term.parameter);
+}
+
+Composition& Composition::add(double count, const std::string& parameter) {
+  if (!std::isfinite(count) || count < 0)
+    throw std::invalid_argument("a term's count is a number, not negative: " + parameter);
+  if (count == 0) return *this;
+  const auto same = std::find_if(terms_.begin(), terms_.end(),
+                                 [&](const CostTerm& t) { return t.parameter == parameter; });
+  if (same != terms_.end())
+    same->count += count;
+  else
+    terms_.push_back({count, parameter});
+  return *this;
+}
+
+Composition& Composition::add(double times, const Composition& other) {
+  const std::vector<CostTerm> terms = other.terms_;  // `other` may be this
+  for (const CostTerm& term : terms) add(times * term.count, term.parameter);
+  return *this;
+}
+
+double Composition::cost(const ParameterSet& parameters) const {
+  double sum = 0;
+  for (const CostTerm& term : terms_) sum += term.count * parameters.value(term.parameter);
+  return sum;
+}
+
+std::vector<std::string> Composition::missing(const ParameterSet& parameters) const {
+  std::vector<std::string> names;
+  for (const CostTerm& term : terms_)
+    if (!parameters.contains(term.parameter)) names.push_back(term.parameter);
+  return names;
+}
+
+std::set<std::string> Composition::parameters() const {
+  std::set<std::string> names;
+  for (const CostTerm& term : terms_) names.insert(term.parameter);
+  return names;
+}
+
+std::string Composition::text() const {
+  std::string text;
+  for (const CostTerm& term : terms_) {
+    if (!text.empty()) text += " + ";
+    if (term.count != 1) text += fmt::format("{:.4g} x ", term.count);
+    text += term.parameter;
+  }
+  return text.empty() ? "0" : text;
+}
+
+namespace {
+
+// Where a service runs that has a thread or process of its own.
+enum class Peer { none, thread, process };
+
+struct Structure {
+  Peer peer = Peer::none;
+  // Round trip without the hand-overs between threads or processes.
+  std::vector<CostTerm> crossing;
+  // Hand-overs of the processor in a round trip: two for a service that sleeps.
+  double hand_overs = 0;
+  const char* crossing_why = "";
+
+  // create(), without the first call.
+  std::vector<CostTerm> creation;
+  const char* creation_why = "";
+
+  // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
+  double copies = 0;
+  const char* channel = nullptr;  // parameter of a byte through the kernel; nullptr: none
+  bool in_place = true;           // has memory that both sides see
+
+  DomainFootprint footprint;
+};
+
+// What the interface itself costs: one call through a table, one into the service.
+const std::vector<CostTerm> kInterface{{2, "indirect_call.call_s"}};
+
+std::vector<CostTerm> with_interface(std::vector<CostTerm> terms) {
+  terms.insert(terms.begin(), kInterface.begin(), kInterface.end());
+  return terms;
+}
+
+// A child's first steps after fork(2), in both processes: pages of stack, heap and data that are
+// written again are copied. The number is that of the pages a small program writes at once.
+constexpr double kPagesWrittenAfterFork = 12;
+
+std::map<std::string, Structure> make_structures() {
+  std::map<std::string, Structure> all;
+
+  Structure call;
+  call.crossing = with_interface({});
+  call.crossing_why = "a call through the interface and one into the service";
+  call.creation = {{1, "allocate.call_s"}};
+  call.creation_why = "the object";
+  all["call"] = call;
+  all["safe-rust"] = call;
+  all["safe-rust"].crossing = with_interface({{1, "indirect_call.call_s"}});
+  all["safe-rust"].crossing_why = "as a call, and one more: the shim in front of the safe crate";
+
+  Structure coroutine;
+  coroutine.crossing = with_interface({{2, "register_switch.call_s"}});
+  coroutine.crossing_why = "two exchanges of the callee-saved registers and the stack pointer";
+  coroutine.creation = {{1, "allocate.call_s"},
+                        {1, "anonymous_touch.call_s"},
+                        {1, "protect_page.call_s"},
+                        {1, "anonymous_touch.item_s"}};
+  coroutine.creation_why = "a mapping, a guard page, and the first touch of the stack";
+  coroutine.footprint = {.maps = 2, .address_space = 68 * 1024.0};
+  all["coroutine"] = coroutine;
+
+  Structure thread;
+  thread.peer = Peer::thread;
+  thread.crossing = with_interface({{2, "futex_pair.call_s"}});
+  thread.hand_overs = 2;
+  thread.crossing_why = "a FUTEX_WAKE and a FUTEX_WAIT on each side, and two hand-overs";
+  thread.creation = {{1, "thread_start.call_s"}, {1, "allocate.call_s"}};
+  thread.creation_why = "a thread until it runs";
+  thread.footprint = {.maps = 2, .address_space = 68 * 1024.0, .processes = 1};
+  all["thread"] = thread;
+
+  Structure process;
+  process.peer = Peer::process;
+  process.hand_overs = 2;
+  process.creation = {{1, "fork_start.call_s"},
+                      {kPagesWrittenAfterFork, "file_write_touch.item_s"},
+                      {2, "anonymous_touch.item_s"},
+                      {1, "anonymous_touch.call_s"},
+                      {1, "allocate.call_s"}};
+  process.creation_why =
+      "a fork until the child runs, shared memory for messages, pages copied on the first write";
+  process.footprint = {.maps = 1, .processes = 1, .descriptors = 2};
+
+  Structure pipe = process;
+  pipe.crossing = with_interface({{2, "pipe_message.call_s"}, {1, "poll_ready.call_s"}});
+  pipe.crossing_why = "two messages through pipes, a poll(2) for the deadline, two hand-overs";
+  pipe.creation.push_back({2, "pipe_create.call_s"});
+  pipe.channel = "pipe_message.byte_s";
+  all["process-pipe"] = pipe;
+
+  Structure socket = process;
+  socket.crossing = with_interface({{2, "unix_message.call_s"}, {1, "poll_ready.call_s"}});
+  socket.crossing_why = "two messages through a socket, a poll(2) for the deadline, two hand-overs";
+  socket.creation.push_back({1, "unix_create.call_s"});
+  socket.channel = "unix_message.byte_s";
+  all["process-unix"] = socket;
+
+  Structure eventfd = process;
+  eventfd.crossing = with_interface({{2, "eventfd_signal.call_s"}, {1, "poll_ready.call_s"}});
+  eventfd.crossing_why = "two signals by eventfd, a poll(2) for deadline and death, two hand-overs";
+  eventfd.copies = 1;
+  eventfd.footprint.descriptors = 3;
+  all["process-eventfd"] = eventfd;
+
+  Structure futex = process;
+  futex.crossing = with_interface({{2, "futex_pair.call_s"}});
+  futex.crossing_why = "a FUTEX_WAKE and a FUTEX_WAIT on each side, and two hand-overs";
+  futex.copies = 1;
+  futex.footprint.descriptors = 0;
+  all["process-futex"] = futex;
+
+  Structure spin = futex;
+  spin.crossing = with_interface({{2, "line_transfer.call_s"}});
+  spin.hand_overs = 0;
+  spin.crossing_why = "a cache line there and one back, between two CPUs that spin";
+  all["process-spin"] = spin;
+
+  Structure picoprocess = futex;
+  picoprocess.creation = {{1, "namespaces_start.call_s"}, {1, "exec_start.call_s"},
+                          {1, "memfd_create.call_s"},     {2, "anonymous_touch.call_s"},
+                          {4, "anonymous_touch.item_s"},  {30, "system_call.call_s"}};
+  picoprocess.creation_why =
+      "a clone into new namespaces, a static program started in it, memory for messages, and the "
+      "calls that shut it in";
+  picoprocess.footprint = {.maps = 1, .processes = 1, .descriptors = 2};
+  all["picoprocess"] = picoprocess;
+
+  Structure wasm;
+  wasm.crossing = with_interface({{1, "indirect_call.call_s"}});
+  wasm.crossing_why = "a call into the compiled module; the way back out is a few stores";
+  wasm.copies = 1;
+  wasm.creation = {{1, "reserve_space.call_s"},
+                   {2, "protect_page.call_s"},
+                   {3, "anonymous_touch.item_s"},
+                   {4, "allocate.call_s"}};
+  wasm.creation_why =
+      "8 GiB reserved, its first pages made accessible, module data and stack touched";
+  wasm.footprint = {.maps = 2, .address_space = 0x1p33};
+  all["wasm-guard"] = wasm;
+  wasm.creation[0].parameter = "anonymous_touch.call_s";
+  wasm.creation_why = "a mapping of the module's size, module data and stack touched";
+  wasm.footprint = {.maps = 1, .address_space = 2 * 1048576.0};
+  all["wasm-bounds"] = wasm;
+  wasm.creation = {{4, "allocate.call_s"}, {3, "file_write_touch.item_s"}};
+  wasm.creation_why = "an instance that is there; its pages come from the image when written";
+  wasm.footprint = {.maps = 3, .address_space = 0x1p33};
+  all["wasm-pooled"] = wasm;
+
+  Structure pie = coroutine;
+  pie.crossing = with_interface({{2, "register_switch.call_s"}, {2, "fs_base_write.call_s"}});
+  pie.crossing_why =
+      "two exchanges of registers and stack as a coroutine, two writes of the fs base for the "
+      "guest's own thread-local storage";
+  pie.creation = {{1, "allocate.call_s"},         {2, "file_write_touch.call_s"},
+                  {3, "file_write_touch.item_s"}, {1, "anonymous_touch.call_s"},
+                  {3, "anonymous_touch.item_s"},  {2, "protect_page.call_s"}};
+  pie.creation_why =
+      "the program's segments mapped from a file, pages it relocates copied, stack and heap "
+      "touched";
+  pie.footprint = {.maps = 5, .address_space = 1048576.0};
+  all["pie"] = pie;
+
+  Structure kvm;
+  kvm.crossing = with_interface({{1, "kvm_exit.call_s"}});
+  kvm.crossing_why = "an entry into the guest and an exit by an out instruction";
+  kvm.copies = 1;
+  kvm.creation = {
+      {1, "kvm_create.call_s"}, {1, "anonymous_touch.call_s"}, {16, "anonymous_touch.item_s"}};
+  kvm.creation_why = "a virtual machine, its memory, and the pages its program and tables fill";
+  kvm.footprint = {.maps = 3, .descriptors = 2};
+  all["kvm"] = kvm;
+  return all;
+}
+
+const std::map<std::string, Structure>& structures() {
+  static const std::map<std::string, Structure> all = make_structures();
+  return all;
+}
+
+const Structure* find(const std::string& mechanism) {
+  const auto found = structures().find(mechanism);
+  return found == structures().end() ? nullptr : &found->second;
+}
+
+// bytes x the cost of a byte at this size.
+Composition regime_cost(const std::array<Regime, 3>& regimes, double times, double bytes) {
+  if (!std::isfinite(bytes) || bytes < 0) throw std::invalid_argument("bytes are not negative");
+  Composition c;
+  for (std::size_t i = 0; i < regimes.size(); ++i) {
+    const Regime& here = regimes[i];
+    if (bytes <= here.to || i + 1 == regimes.size()) return c.add(times * bytes, here.parameter);
+    const Regime& next = regimes[i + 1];
+    if (bytes >= next.from) continue;
+    const double share = std::log(bytes / here.to) / std::log(next.from / here.to);
+    return c.add(times * bytes * (1 - share), here.parameter)
+        .add(times * bytes * share, next.parameter);
+  }
+  return c;
+}
+
+}  // namespace
+
+std::vector<std::string> modelled_mechanisms() {
+  std::vector<std::string> names;
+  for (const auto& [name, structure] : structures()) names.push_back(name);
+  return names;
+}
+
+Composition copy_cost(double times, double bytes) {
+  return regime_cost(kCopyRegimes, times, bytes);
+}
+Composition read_cost(double times, double bytes) {
+  return regime_cost(kReadRegimes, times, bytes);
+}
+
+std::optional<Composition> crossing_cost(const std::string& mechanism, bool peer_elsewhere) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr) return std::nullopt;
+  // A wake-up across CPUs is an interrupt and an idle exit; no primitive here measures it.
+  if (peer_elsewhere && s->hand_overs > 0) return std::nullopt;
+  Composition c(s->crossing_why, s->crossing);
+  if (s->hand_overs > 0)
+    c.add(s->hand_overs, s->peer == Peer::thread ? "wake_thread.call_s" : "wake_process.call_s");
+  return c;
+}
+
+std::optional<Composition> creation_cost(const std::string& mechanism) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr) return std::nullopt;
+  return Composition(s->creation_why, s->creation).add(1, *crossing_cost(mechanism));
+}
+
+std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sharing,
+                                        double bytes) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr || (sharing == Sharing::in_place && !s->in_place)) return std::nullopt;
+  Composition c("the crossing, what copies the message, and the service that reads it", {});
+  c.add(1, *crossing_cost(mechanism)).add(1, read_cost(1, bytes));
+  if (sharing == Sharing::in_place) return c;
+  c.add(1, copy_cost(s->copies, bytes));
+  if (s->channel != nullptr) c.add(bytes, s->channel);
+  return c;
+}
+
+std::optional<DomainFootprint> domain_footprint(const std::string& mechanism) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr) return std::nullopt;
+  return s->footprint;
+}
+
+DensityBound density_bound(const DomainFootprint& domain, const HostLimits& host) {
+  DensityBound bound{std::numeric_limits<double>::infinity(), ""};
+  const auto consider = [&](double each, double all, const char* limit) {
+    if (each <= 0 || all <= 0) return;
+    const double n = std::floor(all / each);
+    if (n < bound.domains) bound = {n, limit};
+  };
+  consider(domain.maps, host.maps, "vm.max_map_count");
+  consider(domain.address_space, host.address_space, "address space");
+  consider(domain.processes, host.processes, "tasks");
+  consider(domain.descriptors, host.descriptors, "descriptors");
+  consider(domain.memory, host.memory, "memory");
+  return bound;
+}
+
+double break_even_switch_rate(double slow_down, double switch_s) {
+  if (!(switch_s > 0) || !(slow_down >= 0))
+    throw std::domain_error("a switch takes time, and a slow-down is not negative");
+  return slow_down / switch_s;
+}
+
+}  // namespace missive

@@ -1,0 +1,151 @@
+// The cost models against closed forms.
+
+#include "models/isolation.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/error.h"
+
+namespace missive {
+namespace {
+
+ParameterSet parameters(const std::vector<std::pair<std::string, double>>& values) {
+  ParameterSet set;
+  for (const auto& [name, value] : values)
+    set.set(name, {value, "s", Provenance::measured, "test", value, value, "2020-01-01"});
+  return set;
+}
+
+// Every parameter that any model names, all of the same value.
+ParameterSet all_parameters(double value) {
+  std::vector<std::pair<std::string, double>> values;
+  for (const std::string& m : modelled_mechanisms()) {
+    for (const std::string& p : crossing_cost(m)->parameters()) values.emplace_back(p, value);
+    for (const std::string& p : creation_cost(m)->parameters()) values.emplace_back(p, value);
+    for (const double bytes : {64.0, 1e5, 1e7})
+      for (const std::string& p : sharing_cost(m, Sharing::copy, bytes)->parameters())
+        values.emplace_back(p, value);
+  }
+  return parameters(values);
+}
+
+TEST(Composition, IsTheSumOfItsTerms) {
+  Composition c("why", {{2, "a"}, {0.5, "b"}});
+  EXPECT_DOUBLE_EQ(c.cost(parameters({{"a", 10}, {"b", 4}})), 22);
+  c.add(3, c);
+  EXPECT_DOUBLE_EQ(c.cost(parameters({{"a", 10}, {"b", 4}})), 88);
+  EXPECT_EQ(c.text(), "8 x a + 2 x b");
+}
+
+TEST(Composition, WithoutAParameterThereIsNoNumber) {
+  const Composition c("", {{1, "a"}, {1, "b"}});
+  EXPECT_THROW(c.cost(parameters({{"a", 1}})), InputError);
+  EXPECT_THAT(c.missing(parameters({{"a", 1}})), ::testing::ElementsAre("b"));
+}
+
+TEST(Composition, RefusesCountsThatAreNone) {
+  EXPECT_THROW(Composition("", {{-1, "a"}}), std::invalid_argument);
+  EXPECT_THROW(Composition("", {{NAN, "a"}}), std::invalid_argument);
+}
+
+TEST(Crossing, OfAPipeIsTwoMessagesAPollAndTwoHandOvers) {
+  const auto p = parameters({{"indirect_call.call_s", 1e-9},
+                             {"pipe_message.call_s", 1e-6},
+                             {"poll_ready.call_s", 2e-7},
+                             {"wake_process.call_s", 1.5e-6}});
+  EXPECT_NEAR(crossing_cost("process-pipe")->cost(p), 2e-9 + 2e-6 + 2e-7 + 3e-6, 1e-15);
+}
+
+TEST(Crossing, OfAPieIsACoroutineAndTwoWritesOfTheFsBase) {
+  const auto p = all_parameters(1e-9);
+  EXPECT_NEAR(crossing_cost("pie")->cost(p) - crossing_cost("coroutine")->cost(p), 2e-9, 1e-15);
+}
+
+TEST(Crossing, OfAProcessDiffersFromAThreadsOnlyByWhoIsWoken) {
+  auto p = all_parameters(1e-6);
+  EXPECT_DOUBLE_EQ(crossing_cost("process-futex")->cost(p), crossing_cost("thread")->cost(p));
+  p.set("wake_process.call_s", {2e-6, "s", Provenance::measured, "test", 2e-6, 2e-6, ""});
+  EXPECT_NEAR(crossing_cost("process-futex")->cost(p) - crossing_cost("thread")->cost(p), 2e-6,
+              1e-15);
+}
+
+TEST(Crossing, ASleepingServiceElsewhereHasNoModel) {
+  EXPECT_FALSE(crossing_cost("process-pipe", true).has_value());
+  EXPECT_TRUE(crossing_cost("process-spin", true).has_value());
+  EXPECT_TRUE(crossing_cost("call", true).has_value());
+}
+
+TEST(Crossing, AnUnknownMechanismHasNoModel) {
+  EXPECT_FALSE(crossing_cost("warp-drive").has_value());
+  EXPECT_FALSE(creation_cost("warp-drive").has_value());
+  EXPECT_FALSE(sharing_cost("warp-drive", Sharing::copy, 64).has_value());
+  EXPECT_FALSE(domain_footprint("warp-drive").has_value());
+}
+
+TEST(Creation, EndsWithTheFirstReply) {
+  const auto p = all_parameters(1e-6);
+  for (const std::string& m : modelled_mechanisms())
+    EXPECT_GT(creation_cost(m)->cost(p), crossing_cost(m)->cost(p)) << m;
+}
+
+TEST(Sharing, CostsNothingInPlaceBeyondTheReading) {
+  const auto p = all_parameters(1e-9);
+  for (const std::string& m : modelled_mechanisms())
+    if (const auto shared = sharing_cost(m, Sharing::in_place, 1e6)) {
+      EXPECT_NEAR(shared->cost(p) - crossing_cost(m)->cost(p), 1e6 * 1e-9, 1e-12) << m;
+    }
+}
+
+TEST(Sharing, ByValueIsACopyForSharedMemoryAndTheKernelsTwoForAPipe) {
+  auto p = all_parameters(0);
+  p.set("copy_l2.byte_s", {1e-10, "s/byte", Provenance::measured, "test", 0, 1, ""});
+  p.set("pipe_message.byte_s", {3e-10, "s/byte", Provenance::measured, "test", 0, 1, ""});
+  EXPECT_NEAR(sharing_cost("process-futex", Sharing::copy, 1e5)->cost(p), 1e-5, 1e-15);
+  EXPECT_NEAR(sharing_cost("process-pipe", Sharing::copy, 1e5)->cost(p), 3e-5, 1e-15);
+  EXPECT_EQ(sharing_cost("pie", Sharing::copy, 1e5)->cost(p), 0);
+}
+
+TEST(Sharing, RegimesMeetWithoutAStep) {
+  const auto p = parameters(
+      {{"copy_l1.byte_s", 1e-11}, {"copy_l2.byte_s", 3e-11}, {"copy_memory.byte_s", 2e-10}});
+  for (const Regime& r : kCopyRegimes)
+    for (const double at : {r.from, r.to}) {
+      const double below = copy_cost(1, at * (1 - 1e-9)).cost(p);
+      const double above = copy_cost(1, at * (1 + 1e-9)).cost(p);
+      EXPECT_NEAR(below, above, 1e-6 * above) << at;
+    }
+  double last = 0;
+  for (double bytes = 64; bytes < 1e8; bytes *= 1.3) {
+    const double cost = copy_cost(1, bytes).cost(p);
+    EXPECT_GT(cost, last) << bytes;
+    last = cost;
+  }
+}
+
+TEST(Density, TheSmallestBoundCounts) {
+  // 2^47 / 2^33: what guard regions of 8 GiB leave in one process.
+  const HostLimits host;
+  EXPECT_EQ(density_bound({.address_space = 0x1p33}, host).domains, 16384);
+  EXPECT_EQ(density_bound({.address_space = 0x1p33}, host).limit, "address space");
+  const auto maps = density_bound({.maps = 5, .address_space = 0x1p20}, host);
+  EXPECT_EQ(maps.domains, 13106);
+  EXPECT_EQ(maps.limit, "vm.max_map_count");
+  EXPECT_TRUE(std::isinf(density_bound({}, host).domains));
+}
+
+TEST(Density, MemoryBoundsTooWhenItIsKnown) {
+  HostLimits host;
+  host.memory = 0x1p34;  // 16 GiB at 200 KiB each
+  EXPECT_EQ(density_bound({.memory = 200 * 1024.0}, host).domains, 83886);
+}
+
+TEST(BreakEven, SevenPercentEqualsSwitchesOf129nsAtHalfAMillionASecond) {
+  EXPECT_NEAR(break_even_switch_rate(0.07, 129e-9), 542635, 1);
+  EXPECT_THROW(break_even_switch_rate(0.07, 0), std::domain_error);
+}
+
+}  // namespace
+}  // namespace missive
