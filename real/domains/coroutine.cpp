@@ -1,10 +1,11 @@
 // The service as a coroutine: its own stack in this process, reached by exchanging stack pointers.
 //
 // A switch saves and restores what a C function must preserve: rbx, rbp, r12 to r15 and the stack
-// pointer (System V ABI for AMD64, section 3.2.1). Not saved: mxcsr and the x87 control word, which
-// the service never changes; vector registers, which every call may destroy; fs and gs base, the
-// signal mask and all kernel state, which both sides share. It isolates nothing but the stack: one
-// guard page lies below it.
+// pointer (System V ABI for AMD64, section 3.2.1); r12 to r15 are kept by the compiler, which is
+// told that the switch destroys them. Not saved: mxcsr and the x87 control word, which the service
+// never changes; vector registers, which every call may destroy; fs and gs base, the signal mask
+// and all kernel state, which both sides share. It isolates nothing but the stack: one guard page
+// lies below it.
 
 #include "real/domains/coroutine.h"
 
@@ -16,45 +17,16 @@
 #include "real/domains/mechanism_list.h"
 #include "real/fd.h"
 
-extern "C" {
-// Saves the six registers and the stack pointer (to *keep), then continues where `next` left off.
-void missive_switch_stack(void** keep, void* next);
-// First code on a new stack: calls rbx(r12).
-void missive_stack_entry();
-}
+extern "C" void missive_stack_entry();  // first code on a new stack: rbx(rbp)
 
-// The return address is popped and jumped to: a `ret` would be mispredicted each time, because the
-// processor's return stack knows only the other side's calls.
 asm(R"(
 .pushsection .text
-.p2align 4
-.globl missive_switch_stack
-.hidden missive_switch_stack
-.type missive_switch_stack, @function
-missive_switch_stack:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
-  movq %rsp, (%rdi)
-  movq %rsi, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
-  popq %rcx
-  jmp *%rcx
-.size missive_switch_stack, . - missive_switch_stack
 .p2align 4
 .globl missive_stack_entry
 .hidden missive_stack_entry
 .type missive_stack_entry, @function
 missive_stack_entry:
-  movq %r12, %rdi
+  movq %rbp, %rdi
   call *%rbx
   ud2
 .size missive_stack_entry, . - missive_stack_entry
@@ -67,6 +39,39 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kStack = 64 * 1024;
+
+// What lies on a stack that is not running, from its stack pointer up.
+struct Suspended {
+  void* next;  // where it goes on
+  void* rbx;
+  void* rbp;
+};
+
+// Leaves this stack (its pointer goes to *keep) and goes on with another. In line and by jumps:
+// with a call or a return in it, the processor's return stack would lose its count, and the next
+// return of each side would be mispredicted. The first instruction steps over the red zone.
+[[gnu::always_inline]] inline void switch_stack(void** keep, void* next) {
+  asm volatile(R"(
+    leaq -128(%%rsp), %%rsp
+    leaq 1f(%%rip), %%rax
+    pushq %%rbp
+    pushq %%rbx
+    pushq %%rax
+    movq %%rsp, (%%rdi)
+    movq %%rsi, %%rsp
+    popq %%rax
+    popq %%rbx
+    popq %%rbp
+    jmp *%%rax
+  1:
+    leaq 128(%%rsp), %%rsp
+  )"
+               : "+D"(keep), "+S"(next)
+               :
+               : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",
+                 "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                 "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc", "memory");
+}
 
 // One guard page, then the stack.
 class GuardedStack {
@@ -101,15 +106,11 @@ class CoroutineDomain final : public Domain {
       : limit_(options.max_message), service_(service) {
     if (options.shared_bytes > 0)
       shared_ = Mapping::anonymous(options.shared_bytes, "coroutine: shared memory");
-    // As missive_switch_stack() expects it: r15, r14, r13, r12, rbx, rbp, where to continue. Behind
-    // that the stack pointer is a multiple of 16, as the ABI wants it before a call.
-    void* frame[8] = {};
-    frame[3] = this;
-    frame[4] = reinterpret_cast<void*>(&CoroutineDomain::run);
-    frame[6] = reinterpret_cast<void*>(&missive_stack_entry);
-    static_assert(sizeof frame == 64);
-    std::byte* at = stack_.top() - sizeof frame - 8;
-    std::memcpy(at, frame, sizeof frame);
+    // Behind the frame the stack pointer is a multiple of 16, as the ABI wants it before a call.
+    const Suspended start{reinterpret_cast<void*>(&missive_stack_entry),
+                          reinterpret_cast<void*>(&CoroutineDomain::run), this};
+    std::byte* at = stack_.top() - 16 - sizeof start;
+    std::memcpy(at, &start, sizeof start);
     service_stack_ = at;
   }
 
@@ -120,7 +121,7 @@ class CoroutineDomain final : public Domain {
     entry_ = entry;
     request_ = request;
     reply_ = reply;
-    missive_switch_stack(&caller_stack_, service_stack_);
+    switch_stack(&caller_stack_, service_stack_);
     return checked_answer("coroutine", answer_, reply.size());
   }
 
@@ -132,7 +133,7 @@ class CoroutineDomain final : public Domain {
       self->answer_ =
           self->service_(static_cast<std::int32_t>(self->entry_), as_bytes(self->request_),
                          self->request_.size(), as_bytes(self->reply_), self->reply_.size());
-      missive_switch_stack(&self->service_stack_, self->caller_stack_);
+      switch_stack(&self->service_stack_, self->caller_stack_);
     }
   }
 

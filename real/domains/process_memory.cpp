@@ -121,16 +121,6 @@ UniqueFd make_eventfd(int flags) {
   return fd;
 }
 
-// A CPU for the service that is not the caller's, so that both can spin; -1 when there is only one.
-int another_cpu() {
-  cpu_set_t allowed;
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return -1;
-  const int here = ::sched_getcpu();
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (cpu != here && CPU_ISSET(static_cast<std::size_t>(cpu), &allowed)) return cpu;
-  return -1;
-}
-
 class MemoryDomain final : public Domain {
  public:
   MemoryDomain(MemorySignal signal, const DomainOptions& options, ServiceFunction service)

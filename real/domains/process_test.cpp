@@ -171,6 +171,17 @@ TEST_P(ServiceInAProcess, IsPinnedWhereItWasTold) {
       options.peer_cpu = c;
       EXPECT_EQ(ask(*make(options), cpu), c);
     }
+  // Where this thread itself is pinned must not matter.
+  cpu_set_t first;
+  CPU_ZERO(&first);
+  for (int c = CPU_SETSIZE; c-- > 0;)
+    if (CPU_ISSET(static_cast<std::size_t>(c), &allowed)) {
+      CPU_ZERO(&first);
+      CPU_SET(static_cast<std::size_t>(c), &first);
+    }
+  ASSERT_EQ(::sched_setaffinity(0, sizeof first, &first), 0);
+  EXPECT_EQ(ask(*make(options), cpu), options.peer_cpu);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof allowed, &allowed), 0);
   options.peer_cpu = 1023;
   EXPECT_THROW(make(options), InputError);
 }

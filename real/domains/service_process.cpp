@@ -54,15 +54,26 @@ void default_signals() {
   ::_exit(0);
 }
 
+// Taken when the program starts: later this thread may pin itself, and that says nothing about
+// where others may run.
+const cpu_set_t& at_start() {
+  static const cpu_set_t allowed = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof set, &set);
+    return set;
+  }();
+  return allowed;
+}
+[[maybe_unused]] const cpu_set_t& taken = at_start();
+
 cpu_set_t only(const std::string& mechanism, int cpu) {
-  cpu_set_t allowed, set;
-  CPU_ZERO(&set);
-  const auto index = static_cast<std::size_t>(cpu);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0 || index >= CPU_SETSIZE ||
-      !CPU_ISSET(index, &allowed))
+  if (!may_use_cpu(cpu))
     throw InputError(mechanism + ": cannot run on CPU " + std::to_string(cpu) +
                      "; choose one this process may use");
-  CPU_SET(index, &set);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(cpu), &set);
   return set;
 }
 
@@ -72,6 +83,17 @@ std::string how_it_ended(const siginfo_t& info) {
 }
 
 }  // namespace
+
+bool may_use_cpu(int cpu) {
+  return cpu >= 0 && cpu < CPU_SETSIZE && CPU_ISSET(static_cast<std::size_t>(cpu), &at_start());
+}
+
+int another_cpu() {
+  const int here = ::sched_getcpu();
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (cpu != here && may_use_cpu(cpu)) return cpu;
+  return -1;
+}
 
 void ServiceProcess::start(const std::string& mechanism, std::array<int, 2> keep, int cpu,
                            const std::function<void()>& serve) {

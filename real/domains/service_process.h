@@ -16,6 +16,11 @@
 
 namespace missive::domains {
 
+// Whether the affinity that this program was started with has this CPU (sched_setaffinity(2)).
+bool may_use_cpu(int cpu);
+// A CPU that is not the caller's present one; -1 when there is none.
+int another_cpu();
+
 class ServiceProcess {
  public:
   ServiceProcess() = default;
