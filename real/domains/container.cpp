@@ -102,7 +102,7 @@ class ContainerDomain : public Domain {
                    std::span<std::byte> reply) override {
     if (process_.pid() < 0) throw DomainFault(who_ + ": the domain has ended");
     try {
-      return channel_.call(process_.pidfd(), entry, request, reply);
+      return channel_.call(process_, entry, request, reply);
     } catch (const InputError&) {
       throw;  // nothing happened to it
     } catch (...) {
@@ -143,7 +143,7 @@ class ContainerDomain : public Domain {
     start.hide_mount = hide_mount.empty() ? nullptr : hide_mount.c_str();
     process_.start(who_, namespaces, child, &start);
     try {
-      channel_.await_start(process_.pidfd());
+      channel_.await_start(process_);
     } catch (const RunError& e) {
       const std::string said = first_line(log);
       throw RunError(e.what() + (said.empty() ? "" : "; it said: " + said));

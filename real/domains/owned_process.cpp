@@ -58,6 +58,17 @@ void OwnedProcess::kill_now() noexcept {
   pidfd_.reset();
 }
 
+std::string OwnedProcess::end() const {
+  siginfo_t info{};
+  if (pid_ < 0 ||
+      ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+      info.si_pid == 0) {
+    return {};
+  }
+  if (info.si_code == CLD_EXITED) return "exit status " + std::to_string(info.si_status);
+  return std::string("killed by ") + ::strsignal(info.si_status);
+}
+
 void die_with_parent(int parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   pollfd p{parent, POLLIN, 0};

@@ -27,6 +27,8 @@ class OwnedProcess {
 
   // SIGKILL, then reaped. Harmless when there is none.
   void kill_now() noexcept;
+  // "killed by Bad system call", "exit status 1"; empty while it runs.
+  std::string end() const;
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }  // readable once it has ended
 

@@ -158,7 +158,7 @@ class PicoprocessDomain final : public Domain {
     map_users(process_.pid());
     channel_.set_turn(MISSIVE_TURN_GO);
     try {
-      channel_.await_start(process_.pidfd());
+      channel_.await_start(process_);
     } catch (const RunError&) {
       const std::int32_t step = channel_.control().start_step;
       if (step <= kNone || step > kExec) throw;
@@ -171,7 +171,7 @@ class PicoprocessDomain final : public Domain {
                    std::span<std::byte> reply) override {
     if (process_.pid() < 0) throw DomainFault("picoprocess: the domain has ended");
     try {
-      return channel_.call(process_.pidfd(), entry, request, reply);
+      return channel_.call(process_, entry, request, reply);
     } catch (const InputError&) {
       throw;  // nothing happened to it
     } catch (...) {

@@ -32,15 +32,18 @@ constexpr std::size_t kMaxMemory = std::size_t{1} << 40;
 
 std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
-bool ended(int pidfd) {
-  pollfd p{pidfd, POLLIN, 0};
+bool ended(const OwnedProcess& process) {
+  pollfd p{process.pidfd(), POLLIN, 0};
   return ::poll(&p, 1, 0) > 0;
 }
 
 }  // namespace
 
 SharedChannel::SharedChannel(std::string who, const DomainOptions& options, bool confine)
-    : who_(std::move(who)), deadline_(options.deadline), max_message_(options.max_message) {
+    : who_(std::move(who)),
+      deadline_(options.deadline),
+      max_message_(options.max_message),
+      shared_bytes_(options.shared_bytes) {
   if (options.max_message > kMaxMemory || options.shared_bytes > kMaxMemory) {
     throw InputError(who_ + ": messages and shared memory are at most 1 TiB");
   }
@@ -59,7 +62,6 @@ SharedChannel::SharedChannel(std::string who, const DomainOptions& options, bool
   bytes_ = {static_cast<std::byte*>(at), total};
   control().total = total;
   control().confine = confine ? 1 : 0;
-  if (options.shared_bytes == 0) shared_at_ = total;
 }
 
 SharedChannel::~SharedChannel() { ::munmap(bytes_.data(), bytes_.size()); }
@@ -75,7 +77,8 @@ void SharedChannel::await_go() {
     ::syscall(SYS_futex, &control().turn, FUTEX_WAIT, MISSIVE_TURN_STARTING, nullptr, nullptr, 0);
 }
 
-SharedChannel::Wait SharedChannel::await_host_turn(int pidfd, milliseconds limit) {
+SharedChannel::Wait SharedChannel::await_host_turn(const OwnedProcess& process,
+                                                   milliseconds limit) {
   // A futex does not tell of the other side's end: waits are cut into slices for a look.
   constexpr milliseconds kSlice{10};
   const std::atomic_ref<std::uint32_t> turn(control().turn);
@@ -96,25 +99,25 @@ SharedChannel::Wait SharedChannel::await_host_turn(int pidfd, milliseconds limit
       continue;
     }
     check_interrupt();
-    if (ended(pidfd) && turn.load(std::memory_order_acquire) != MISSIVE_TURN_HOST) {
+    if (ended(process) && turn.load(std::memory_order_acquire) != MISSIVE_TURN_HOST) {
       return Wait::ended;
     }
   }
 }
 
-void SharedChannel::await_start(int pidfd) {
-  switch (await_host_turn(pidfd, milliseconds(10'000))) {
+void SharedChannel::await_start(const OwnedProcess& process) {
+  switch (await_host_turn(process, milliseconds(10'000))) {
     case Wait::done:
       return;
     case Wait::late:
       throw RunError(who_ + ": its service does not answer within 10 s");
     case Wait::ended:
-      throw RunError(who_ + ": its service ended before its first call");
+      throw RunError(who_ + ": its service ended before its first call (" + process.end() + ")");
   }
 }
 
-std::size_t SharedChannel::call(int pidfd, Entry entry, std::span<const std::byte> request,
-                                std::span<std::byte> reply) {
+std::size_t SharedChannel::call(const OwnedProcess& process, Entry entry,
+                                std::span<const std::byte> request, std::span<std::byte> reply) {
   missive_control& c = control();
   const bool in_place = lies_in(request, shared());
   check_message(who_.c_str(), in_place ? 0 : request.size(), reply.size(), max_message_);
@@ -127,12 +130,12 @@ std::size_t SharedChannel::call(int pidfd, Entry entry, std::span<const std::byt
   c.reply_at = reply_at_;
   c.capacity = reply.size();
   set_turn(MISSIVE_TURN_SERVICE);
-  switch (await_host_turn(pidfd, deadline_)) {
+  switch (await_host_turn(process, deadline_)) {
     case Wait::late:
       throw DomainFault(who_ + ": no answer within " + std::to_string(deadline_.count()) +
                         " ms; killed");
     case Wait::ended:
-      throw DomainFault(who_ + ": its process ended during the call");
+      throw DomainFault(who_ + ": its process ended during the call (" + process.end() + ")");
     case Wait::done:
       break;
   }

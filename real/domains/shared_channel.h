@@ -12,6 +12,7 @@
 
 #include "real/domains/domain.h"
 #include "real/domains/guests/shared_service.h"
+#include "real/domains/owned_process.h"
 #include "real/fd.h"
 
 namespace missive::domains {
@@ -35,22 +36,22 @@ class SharedChannel {
   // In a clone that shares the memory: sleeps while `turn` is MISSIVE_TURN_STARTING.
   void await_go();
 
-  // Waits until the service of process `pidfd` is ready for its first call. Throws RunError when it
+  // Waits until the service in `process` is ready for its first call. Throws RunError when it
   // ended instead, or is not ready in ten seconds.
-  void await_start(int pidfd);
-  // The call of Domain. Throws DomainFault after the deadline or the end of `pidfd`; the caller has
-  // to kill the process then.
-  std::size_t call(int pidfd, Entry entry, std::span<const std::byte> request,
+  void await_start(const OwnedProcess& process);
+  // The call of Domain. Throws DomainFault after the deadline or the end of `process`; the caller
+  // has to kill the process then.
+  std::size_t call(const OwnedProcess& process, Entry entry, std::span<const std::byte> request,
                    std::span<std::byte> reply);
-  std::span<std::byte> shared() { return bytes_.subspan(shared_at_); }
+  std::span<std::byte> shared() { return bytes_.subspan(shared_at_, shared_bytes_); }
 
  private:
   enum class Wait { done, ended, late };
-  Wait await_host_turn(int pidfd, std::chrono::milliseconds limit);
+  Wait await_host_turn(const OwnedProcess& process, std::chrono::milliseconds limit);
 
   std::string who_;
   std::chrono::milliseconds deadline_;
-  std::size_t max_message_;
+  std::size_t max_message_, shared_bytes_;
   std::size_t request_at_, reply_at_, shared_at_;
   UniqueFd memory_;
   std::span<std::byte> bytes_;
