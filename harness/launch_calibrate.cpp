@@ -17,6 +17,7 @@
 #include "models/fit.h"
 #include "models/statistics.h"
 #include "real/data_dir.h"
+#include "real/launch/picoprocess.h"
 #include "real/measure/micro.h"
 #include "real/measure/scratch.h"
 #include "real/process.h"
@@ -90,6 +91,7 @@ void fit_into(ParameterSet& out, const measure::Micro& micro, const std::vector<
     sample.group = group;
     samples.push_back(std::move(sample));
   }
+  if (samples.empty()) return;
   const Fit result = fit(samples, columns, seed);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     Parameter p;
@@ -140,6 +142,7 @@ fs::path host_parameters_file() {
 }
 
 ParameterSet calibrate_host(const CalibrateOptions& options) {
+  launch::gain_mount_rights();
   const auto lock = hold_measurement_lock();
   const auto samples = measure_all(options);
   ParameterSet out;

@@ -105,28 +105,25 @@ class LaunchRun {
     }
   }
 
+  // This host's own parameters where there are any; what it could not measure stays another
+  // machine's, and says so.
   void gather_parameters(bool real) {
+    parameters_ = reference_parameters();
     try {
-      parameters_ = load_or_calibrate(calibration());
+      ParameterSet own = load_or_calibrate(calibration());
+      for (const auto& p : experiment_.points)
+        if (real) ensure_native_ready(own, p.application, *beds_.at(facts_key(p)), calibration());
+      parameters_.merge(own);
     } catch (const NotAvailable& e) {
       result_.summary.not_available.push_back(
           std::string("calibration: ") + e.what() +
           "; the simulation uses the reference machine's parameters");
-      parameters_ = reference_parameters();
     }
-    for (const auto& p : experiment_.points) {
-      if (real)
-        ensure_native_ready(parameters_, p.application, *beds_.at(facts_key(p)), calibration());
-      const std::string name = "application." + p.application + ".native_ready_s";
-      if (!parameters_.contains(name)) {
-        const ParameterSet reference = reference_parameters();
-        if (!reference.contains(name))
-          throw NotAvailable("no native start of " + p.application +
-                             " was ever measured, here or on the reference machine; run the "
-                             "experiment with --backend both");
-        parameters_.set(name, reference.at(name));
-      }
-    }
+    for (const auto& p : experiment_.points)
+      if (!parameters_.contains("application." + p.application + ".native_ready_s"))
+        throw NotAvailable("no native start of " + p.application +
+                           " was ever measured, here or on the reference machine; run the "
+                           "experiment with --backend both");
   }
 
   CalibrateOptions calibration() const {

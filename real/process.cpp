@@ -78,6 +78,22 @@ class Child {
   pid_t pid_;
 };
 
+// As the kind of Error that the child threw: callers catch by kind.
+[[noreturn]] void rethrow(ExitStatus status, const std::string& what) {
+  switch (status) {
+    case ExitStatus::bad_input:
+      throw InputError(what);
+    case ExitStatus::run_failed:
+      throw RunError(what);
+    case ExitStatus::not_available:
+      throw NotAvailable(what);
+    case ExitStatus::interrupted:
+      throw Interrupted(what);
+    default:
+      throw Error(status, what);
+  }
+}
+
 std::string read_result(int fd, std::chrono::steady_clock::time_point end,
                         const std::string& what) {
   std::string message;
@@ -124,7 +140,7 @@ std::string run_in_child(const std::function<std::string()>& work,
     throw RunError(what + ": its process ended early (" + how + ")");
   }
   if (message[0] == '=') return message.substr(1);
-  throw Error(static_cast<ExitStatus>(static_cast<unsigned char>(message[0])), message.substr(1));
+  rethrow(static_cast<ExitStatus>(static_cast<unsigned char>(message[0])), message.substr(1));
 }
 
 void install_interrupt_handler() {

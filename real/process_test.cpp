@@ -30,7 +30,7 @@ TEST(RunInChild, passes_an_error_on_with_status_and_message) {
     run_in_child([]() -> std::string { throw NotAvailable("no such device here"); },
                  milliseconds(5000), "test");
     FAIL() << "no error";
-  } catch (const Error& e) {
+  } catch (const NotAvailable& e) {  // the kind, not only the status: callers catch by kind
     EXPECT_EQ(e.status(), ExitStatus::not_available);
     EXPECT_STREQ(e.what(), "no such device here");
   }

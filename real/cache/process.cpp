@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 
 #include <fcntl.h>
 #include <sys/signalfd.h>
@@ -99,7 +100,12 @@ UniqueFd listen_at(const std::filesystem::path& socket) {
 
 std::optional<Credentials> default_credentials() {
   if (::geteuid() != 0) return std::nullopt;
-  return Credentials{};
+  // Root of a user namespace may only change to users that are mapped into it (user_namespaces(7)).
+  const Credentials nobody{};
+  std::ifstream map("/proc/self/uid_map");
+  for (std::uint64_t inside = 0, outside = 0, count = 0; map >> inside >> outside >> count;)
+    if (nobody.uid >= inside && nobody.uid - inside < count) return nobody;
+  return std::nullopt;
 }
 
 CacheProcess::CacheProcess(const Options& options)

@@ -72,9 +72,12 @@ void fill_store(const fs::path& directory, const zar::Recipe& recipe, const fs::
 
 Testbed::Testbed(TestbedOptions options)
     : options_(std::move(options)), scratch_(measure::scratch_parent()) {
-  if (const auto why = picoprocess_unavailable(); !why.empty())
-    throw NotAvailable("picoprocess: " + why);
   const Application& app = options_.application;
+  // Making a root wants the user's own rights (mmdebstrap has its ways without root); the rest
+  // wants the right to mount.
+  ensure_root(app);
+  ensure_root(options_.warm_with);
+  gain_mount_rights();
   packed_ = pack(app);
   const auto& recipe = packed_.report.recipe;
   {
@@ -181,12 +184,13 @@ LaunchOutcome Testbed::launch_in_child(const LaunchRequest& request, const std::
       what);
 }
 
-cache::CacheProcess& Testbed::hot_cache() {
+cache::CacheProcess& Testbed::hot_cache(const std::string& delivery) {
   if (!hot_cache_) {
-    hot_cache_ = start_cache(scratch_.path() / "hot.store");
-    LaunchRequest first = request({Temperature::cold, true, "fuse", HandOver::sealed});
-    first.cache_socket = hot_cache_->socket();
+    auto cache = start_cache(scratch_.path() / ("hot-" + std::to_string(caches_ + 1)));
+    LaunchRequest first = request({Temperature::cold, true, delivery, HandOver::sealed});
+    first.cache_socket = cache->socket();
     launch_in_child(first, "first launch of " + options_.application.name);
+    hot_cache_ = std::move(cache);
   }
   return *hot_cache_;
 }
@@ -196,7 +200,7 @@ LaunchOutcome Testbed::launch(const LaunchVariant& variant) {
   const std::string what =
       options_.application.name + ", " + to_string(variant.temperature) + " launch";
   if (variant.temperature == Temperature::hot) {
-    r.cache_socket = hot_cache().socket();
+    r.cache_socket = hot_cache(variant.delivery).socket();
     return launch_in_child(r, what);
   }
   const fs::path store = scratch_.path() / ("store-" + std::to_string(caches_ + 1));

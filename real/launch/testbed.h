@@ -50,7 +50,8 @@ std::uint64_t missing_blocks(const zar::Recipe& recipe, const zar::Recipe* held)
 
 class Testbed {
  public:
-  // Throws NotAvailable (rights, tools, network) or RunError.
+  // Without root it moves this process into a user namespace (gain_mount_rights()): there must be
+  // no other thread yet. Throws NotAvailable (rights, tools, network) or RunError.
   explicit Testbed(TestbedOptions options);
   ~Testbed();
 
@@ -71,7 +72,7 @@ class Testbed {
   };
   Packed pack(const Application& application);
   std::unique_ptr<cache::CacheProcess> start_cache(const std::filesystem::path& store);
-  cache::CacheProcess& hot_cache();
+  cache::CacheProcess& hot_cache(const std::string& delivery);
   LaunchOutcome in_child(const std::function<LaunchOutcome()>& work, const std::string& what);
   LaunchOutcome launch_in_child(const LaunchRequest& request, const std::string& what);
   LaunchRequest request(const LaunchVariant& variant) const;

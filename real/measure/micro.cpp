@@ -1,5 +1,6 @@
 #include "real/measure/micro.h"
 
+#include "models/error.h"
 #include "models/random.h"
 #include "real/measure/micro_list.h"
 
@@ -58,11 +59,15 @@ std::vector<MicroSample> run_micros(BenchBed& bed, int repetitions, std::uint64_
   random.shuffle(order);
 
   std::vector<MicroSample> dropped, samples;
-  for (const Micro& micro : micros()) {
-    Sampler warm_up(micro.name, dropped);
-    micro.run(bed, warm_up);
-  }
+  std::vector<bool> here(micros().size(), true);
+  for (std::size_t m = 0; m < micros().size(); ++m) try {
+      Sampler warm_up(micros()[m].name, dropped);
+      micros()[m].run(bed, warm_up);
+    } catch (const NotAvailable&) {
+      here[m] = false;  // such work cannot be in a launch here either
+    }
   for (const std::size_t m : order) {
+    if (!here[m]) continue;
     Sampler sampler(micros()[m].name, samples);
     micros()[m].run(bed, sampler);
   }

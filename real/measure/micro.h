@@ -44,7 +44,8 @@ struct Micro {
 const std::vector<Micro>& micros();
 
 // Runs every micro-measurement `repetitions` times in random order (seeded) in this process.
-// Warm-up runs are dropped.
+// Warm-up runs are dropped,
+// and so are micro-measurements of what this host cannot do.
 std::vector<MicroSample> run_micros(BenchBed& bed, int repetitions, std::uint64_t seed);
 
 }  // namespace missive::measure
