@@ -15,5 +15,8 @@ Mechanism process_eventfd_mechanism();
 Mechanism process_futex_mechanism();
 Mechanism process_spin_mechanism();
 Mechanism pie_mechanism();
+Mechanism picoprocess_mechanism();
+Mechanism container_bwrap_mechanism();
+Mechanism container_crun_mechanism();
 
 }  // namespace missive::domains

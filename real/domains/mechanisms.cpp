@@ -14,6 +14,9 @@ const std::vector<Mechanism>& mechanisms() {
       process_futex_mechanism(),
       process_spin_mechanism(),
       pie_mechanism(),
+      picoprocess_mechanism(),
+      container_bwrap_mechanism(),
+      container_crun_mechanism(),
   };
   return all;
 }
