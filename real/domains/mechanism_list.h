@@ -18,5 +18,6 @@ Mechanism pie_mechanism();
 Mechanism picoprocess_mechanism();
 Mechanism container_bwrap_mechanism();
 Mechanism container_crun_mechanism();
+Mechanism kvm_mechanism();
 
 }  // namespace missive::domains

@@ -1,0 +1,23 @@
+# The service as a flat binary for a microVM without a kernel: needs nothing beyond the compiler and objcopy.
+set(kvm_sources ${PROJECT_SOURCE_DIR}/real/domains/kvm)
+set(kvm_service ${PROJECT_SOURCE_DIR}/real/domains/service)
+set(kvm_dir ${PROJECT_BINARY_DIR}/guests/kvm)
+file(MAKE_DIRECTORY ${kvm_dir})
+add_custom_command(OUTPUT ${kvm_dir}/guest.bin
+  COMMAND ${CMAKE_C_COMPILER} -std=gnu11 -O2 -Wall -Wextra -ffreestanding -fno-tree-loop-distribute-patterns -fno-pic -no-pie -static -nostdlib
+          -fcf-protection=none -fno-stack-protector -fno-asynchronous-unwind-tables -Wno-int-to-pointer-cast
+          -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,${kvm_sources}/guest/layout.lds
+          ${kvm_sources}/guest/start.c ${kvm_service}/service.c ${kvm_service}/attack.c -o ${kvm_dir}/guest.elf
+  COMMAND ${CMAKE_OBJCOPY} -O binary ${kvm_dir}/guest.elf ${kvm_dir}/guest.bin
+  DEPENDS ${kvm_sources}/guest/start.c ${kvm_sources}/guest/mailbox.h ${kvm_sources}/guest/layout.lds ${kvm_service}/service.c
+          ${kvm_service}/attack.c ${kvm_service}/service.h ${kvm_service}/attack.h VERBATIM)
+file(CONFIGURE OUTPUT ${kvm_dir}/image.c @ONLY CONTENT [[
+__asm__(
+    ".pushsection .rodata\n"
+    ".globl missive_kvm_image, missive_kvm_image_end\n"
+    "missive_kvm_image: .incbin \"@kvm_dir@/guest.bin\"\n"
+    "missive_kvm_image_end: .byte 0\n"
+    ".popsection\n");
+]])
+set_source_files_properties(${kvm_dir}/image.c PROPERTIES OBJECT_DEPENDS ${kvm_dir}/guest.bin)
+target_sources(missive_real PRIVATE ${kvm_dir}/image.c)
