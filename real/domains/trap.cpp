@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/futex.h"
 
 namespace missive::domains {
 
@@ -79,8 +79,6 @@ void on_overdue(int, siginfo_t*, void*) {
 
 // Looks at every thread that calls from time to time and signals those whose call is overdue.
 class Watchdog {
-  static constexpr std::chrono::nanoseconds kLongestPause = std::chrono::milliseconds(500);
-
  public:
   struct Watched {
     ThreadState* state;
@@ -98,8 +96,18 @@ class Watchdog {
     std::erase_if(watched_, [s](const Watched& w) { return w.state == s; });
   }
 
-  void start() {
+  void start(std::chrono::nanoseconds deadline) {
+    if (deadline.count() == 0) return;
     const std::lock_guard lock(mutex_);
+    // Two looks at a call are at most a quarter of its deadline apart, which decides how late it
+    // may be noticed. Never more often again than the briefest deadline so far asks for.
+    const auto pause = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(deadline / 8),
+                                  kShortestPause, kLongestPause);
+    if (pause < pause_) {
+      pause_ = pause;
+      news_.fetch_add(1, std::memory_order_relaxed);
+      futex_wake(news_, FutexScope::Private);
+    }
     if (running_) return;
     // Signals that end the program belong to its own threads.
     sigset_t all, before;
@@ -126,21 +134,22 @@ class Watchdog {
   }
 
  private:
+  static constexpr std::chrono::milliseconds kShortestPause{10}, kLongestPause{500};
+
   [[noreturn]] void watch() {
     for (;;) {
-      std::chrono::nanoseconds pause = std::chrono::milliseconds(10);
+      std::chrono::milliseconds pause;
+      const std::uint32_t news = news_.load(std::memory_order_relaxed);
       {
         const std::lock_guard lock(mutex_);
-        std::chrono::nanoseconds shortest = kLongestPause * 8;
-        for (Watched& w : watched_) shortest = std::min(shortest, look(w));
-        pause = std::max(pause, shortest / 8);
+        for (Watched& w : watched_) look(w);
+        pause = pause_;
       }
-      std::this_thread::sleep_for(pause);
+      futex_wait(news_, news, FutexScope::Private, pause);
     }
   }
 
-  // Returns how long a call of that thread may take.
-  std::chrono::nanoseconds look(Watched& w) {
+  static void look(Watched& w) {
     const bool running = w.state->active.load(std::memory_order_acquire) != nullptr;
     const std::uint64_t calls = w.state->calls.load(std::memory_order_relaxed);
     const std::chrono::nanoseconds deadline(w.state->deadline_ns.load(std::memory_order_relaxed));
@@ -152,11 +161,12 @@ class Watchdog {
       w.state->overdue.store(calls, std::memory_order_relaxed);
       ::syscall(SYS_tgkill, ::getpid(), w.thread, overdue_signal());
     }
-    return deadline.count() != 0 ? deadline : kLongestPause * 8;
   }
 
   std::mutex mutex_;
   std::vector<Watched> watched_;
+  std::chrono::milliseconds pause_ = kLongestPause;
+  std::atomic<std::uint32_t> news_{0};  // wakes the thread when the pause has become shorter
   bool running_ = false;
 };
 
@@ -236,7 +246,7 @@ void raise_trap(Trap trap, int code) {
   __builtin_longjmp(state.jump, 1);
 }
 
-void prepare_traps() {
+void prepare_traps(std::chrono::nanoseconds deadline) {
   static std::once_flag once;
   std::call_once(once, [] {
     install(overdue_signal(), on_overdue, nullptr);
@@ -245,7 +255,7 @@ void prepare_traps() {
     ::pthread_atfork([] { watchdog().before_fork(); }, [] { watchdog().after_fork_in_parent(); },
                      [] { watchdog().after_fork_in_child(); });
   });
-  watchdog().start();
+  watchdog().start(deadline);
 }
 
 std::string describe(Trap trap) {

@@ -64,12 +64,13 @@ void arm_thread();
 // Ends the contained call of this thread, for a check inside it that failed.
 [[noreturn]] void raise_trap(Trap trap, int code = 0);
 
-// Installs the handlers, and the watchdog that ends overdue calls, unless they are there already.
-// Before the first run_contained(); forked children may call again.
-void prepare_traps();
+// Before a domain makes its first call: installs the handlers and, for a deadline other than 0, has
+// the watchdog look often enough. Both stay; forked children call it again. Throws RunError.
+void prepare_traps(std::chrono::nanoseconds deadline);
 
 // Runs Work(argument); nothing in it may own anything, and it must not come here again. With a
-// deadline, a call is ended no earlier than that, and at most a quarter of it (and 20 ms) later.
+// deadline, a call is ended no earlier than that, and at most a quarter of it or 20 ms later,
+// whichever is more, as far as the watchdog's thread gets to run.
 template <auto Work, typename Argument>
 [[gnu::noinline]] Outcome run_contained(const TrapScope& scope, Argument& argument) {
   using namespace trap_detail;

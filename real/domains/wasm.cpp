@@ -127,7 +127,7 @@ class WasmDomain final : public Domain {
 
 std::unique_ptr<Domain> from_scratch(const char* name, WasmChecks checks,
                                      const DomainOptions& options) {
-  prepare_traps();
+  prepare_traps(options.deadline);
   return std::make_unique<WasmDomain>(
       name, std::make_unique<WasmInstance>(checks, WasmLayout::of(options)), options, false);
 }
@@ -139,7 +139,7 @@ std::unique_ptr<Domain> create_bounds(const DomainOptions& options) {
   return from_scratch("wasm-bounds", WasmChecks::bounds, options);
 }
 std::unique_ptr<Domain> create_pooled(const DomainOptions& options) {
-  prepare_traps();
+  prepare_traps(options.deadline);
   return std::make_unique<WasmDomain>(
       "wasm-pooled", WasmPool::global().take(WasmLayout::of(options)), options, true);
 }
