@@ -213,7 +213,7 @@ ExitStatus published_command(const std::string& filter, const std::string& forma
 }
 
 ExitStatus schema_command(Terminal& terminal) {
-  terminal.out << experiment_schema().document().dump(2) << '\n';
+  terminal.out << experiment_schema_document().dump(2) << '\n';
   return ExitStatus::ok;
 }
 

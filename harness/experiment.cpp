@@ -34,10 +34,10 @@ class Editor {
   void apply(const Overrides& overrides) {
     apply_profile(overrides.profile);
     if (!overrides.backend.empty()) assign("/backend", overrides.backend, "--backend");
-    if (overrides.repetitions) {
-      assign("/repetitions", *overrides.repetitions, "--repetitions");
-      assign("/native_repetitions", *overrides.repetitions, "--repetitions");
-    }
+    if (overrides.repetitions)
+      for (const char* pointer : {"/repetitions", "/native_repetitions"})
+        if (schema_.find(pointer) != nullptr)
+          assign(pointer, *overrides.repetitions, "--repetitions");
     if (overrides.seed) assign("/seed", *overrides.seed, "--seed");
     for (const std::string& set : overrides.sets) apply_set(set);
   }
@@ -46,7 +46,7 @@ class Editor {
   std::vector<Diagnostic> diagnose() const {
     std::vector<Diagnostic> all = diagnostics_;
     std::vector<Problem> problems = schema_.check(document_);
-    for (Problem& problem : check_sweep(document_, schema_)) {
+    for (Problem& problem : sweep_problems()) {
       const bool known = std::any_of(problems.begin(), problems.end(), [&](const Problem& p) {
         return p.pointer == problem.pointer;
       });
@@ -59,6 +59,11 @@ class Editor {
   const Json& document() const { return document_; }
 
  private:
+  std::vector<Problem> sweep_problems() const {
+    return schema_.find("/sweep") == nullptr ? std::vector<Problem>{}
+                                             : check_sweep(document_, schema_);
+  }
+
   void apply_profile(const std::string& name) {
     if (name.empty()) return;
     const Json::json_pointer pointer(fmt::format("/profiles/{}", name));
@@ -74,7 +79,7 @@ class Editor {
     }
     if (name == "full") return;
     const Json effective = schema_.with_defaults(document_);
-    for (const char* key : {"repetitions", "native_repetitions"}) {
+    for (const char* key : {"repetitions", "native_repetitions", "processes"}) {
       const auto own = effective.find(key);
       if (own == effective.end() || !own->is_number_unsigned()) continue;
       const auto n = own->get<std::uint64_t>();
@@ -93,6 +98,10 @@ class Editor {
     const std::string text = set.substr(equals + 1);
     Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (value.is_discarded()) value = text;
+    if (pointer == "/kind") {
+      diagnostics_.push_back({option, 0, 0, {}, "another kind has other keys; write another file"});
+      return;
+    }
     if (schema_.find(pointer) == nullptr) {
       std::string hint = did_you_mean(pointer, schema_.pointers(false));
       if (hint.empty()) hint = "; 'missive-sim schema' lists all keys";
@@ -199,9 +208,10 @@ void read_settings(const Json& effective, Experiment& e) {
   e.backend = read_backend(effective["backend"]);
   e.require_real = effective["require_real"];
   e.repetitions = effective["repetitions"];
+  e.deadline = parse_time(effective["deadline"]);
+  if (e.kind == "isolation") return;
   e.native_repetitions = effective["native_repetitions"];
   e.warmup = effective["warmup"];
-  e.deadline = parse_time(effective["deadline"]);
   const Json& tolerance = effective["tolerance"];
   e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
 }
@@ -232,7 +242,7 @@ std::string to_string(Backend backend) {
 }
 
 Experiment make_experiment(const JsonSource& source, const Overrides& overrides) {
-  const Schema& schema = experiment_schema();
+  const Schema& schema = experiment_schema_for(source.document());
   Editor plain(source, schema);
   auto diagnostics = plain.diagnose();
   // Edits on a document that is not even an object make no sense.
@@ -253,6 +263,10 @@ Experiment make_experiment(const JsonSource& source, const Overrides& overrides)
   e.sha256 = sha256_hex(source.text());
   e.effective = schema.with_defaults(editor.document());
   read_settings(e.effective, e);
+  if (e.kind == "isolation") {
+    e.isolation = read_isolation(e.effective);
+    return e;
+  }
   for (const SweepPoint& point : expand_sweep(e.effective))
     e.points.push_back(read_point(e.effective, point));
   if (diagnostics = repeated_points(source, e); !diagnostics.empty())

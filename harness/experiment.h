@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/isolation_experiment.h"
 #include "harness/json_source.h"
 #include "models/launch.h"
 #include "models/quantity.h"
@@ -53,8 +54,9 @@ struct Experiment {
   int repetitions = 1, native_repetitions = 1, warmup = 0;
   Picos deadline{};
   Tolerance tolerance;
-  std::vector<LaunchPoint> points;  // never empty; unique ids
-  Json effective;                   // the file with everything resolved; itself a valid file
+  std::vector<LaunchPoint> points;             // kind "launch": never empty; unique ids
+  std::optional<IsolationSettings> isolation;  // kind "isolation"
+  Json effective;  // the file with everything resolved; itself a valid file
 };
 
 // What the command line changes.

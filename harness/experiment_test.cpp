@@ -8,6 +8,7 @@
 
 #include "harness/schema.h"
 #include "harness/test_support.h"
+#include "real/domains/domain.h"
 
 namespace missive::harness {
 namespace {
@@ -53,7 +54,7 @@ TEST(Experiment, DefaultsComeFromTheSchema) {
 
 TEST(Experiment, TheEffectiveFileIsCompleteAndMeansTheSame) {
   const Experiment e = load("\"sweep\": {\"/temperature\": [\"cold\", \"hot\"]}");
-  for (const std::string& pointer : experiment_schema().pointers(false))
+  for (const std::string& pointer : experiment_schema("launch").pointers(false))
     if (pointer != "/$schema" && !pointer.starts_with("/profiles")) {
       EXPECT_TRUE(e.effective.contains(Json::json_pointer(pointer))) << pointer;
     }
@@ -298,6 +299,116 @@ TEST(Experiment, ShippedFilesSatisfyTheSchemaForAnIndependentValidatorToo) {
 
 TEST(Schema, AKeywordThatIsNotHandledIsRefusedWhenLoaded) {
   EXPECT_THROW(Schema(Json::parse(R"({"properties": {"a": {"multipleOf": 2}}})"), "s"), RunError);
+}
+
+// ---- kind "isolation" ----
+
+constexpr const char* kIsolationHead =
+    "{\n  \"format\": \"missive-sim/experiment/1\",\n  \"name\": \"t\",\n  \"kind\": \"isolation\"";
+
+Experiment load_isolation(const std::string& body, const Overrides& overrides = {}) {
+  const std::string text = kIsolationHead + (body.empty() ? "" : ",\n" + body) + "\n}\n";
+  return make_experiment(JsonSource::parse(text, "t.json"), overrides);
+}
+
+std::string isolation_problem(const std::string& body, const Overrides& overrides = {}) {
+  try {
+    load_isolation(body, overrides);
+  } catch (const InputErrors& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(IsolationExperiment, AllMechanismsAndCellsAreTheDefault) {
+  const Experiment e = load_isolation("");
+  ASSERT_TRUE(e.isolation.has_value());
+  EXPECT_EQ(e.isolation->mechanisms.size(), domains::mechanisms().size());
+  EXPECT_EQ(e.isolation->cells.size(), std::size(kCells));
+  EXPECT_EQ(e.isolation->points.size(), e.isolation->mechanisms.size() * std::size(kCells));
+  EXPECT_TRUE(e.points.empty());
+}
+
+TEST(IsolationExperiment, PointsArePairsOfMechanismAndCellWithNamesOfTheirOwn) {
+  const Experiment e = load_isolation(
+      "\"mechanisms\": [\"call\", \"thread\"], \"cells\": [\"sharing\", \"switch\"],"
+      "\"sizes\": [\"4KiB\"]");
+  const auto& points = e.isolation->points;
+  ASSERT_EQ(points.size(), 4U);
+  EXPECT_EQ(points[1].label, "call switch");
+  EXPECT_EQ(points[2].parameters["sizes"][0], 4096);
+  std::set<std::string> ids;
+  for (const IsolationPoint& p : points) EXPECT_TRUE(ids.insert(p.id).second);
+}
+
+TEST(IsolationExperiment, TheEffectiveFileIsCompleteAndMeansTheSame) {
+  const Experiment e = load_isolation("\"mechanisms\": [\"call\"]");
+  const Experiment again = make_experiment(JsonSource::parse(e.effective.dump(2), "again.json"));
+  EXPECT_EQ(again.effective, e.effective);
+  EXPECT_EQ(again.isolation->points[0].id, e.isolation->points[0].id);
+}
+
+TEST(IsolationExperiment, AMisspeltMechanismCellOrKernelIsReportedWithASuggestion) {
+  EXPECT_THAT(isolation_problem("  \"mechanisms\": [\"corutine\"]"),
+              HasSubstr("t.json:5:18: /mechanisms/0: \"corutine\" is not one of"));
+  EXPECT_THAT(isolation_problem("  \"mechanisms\": [\"corutine\"]"),
+              HasSubstr("did you mean 'coroutine'?"));
+  EXPECT_THAT(isolation_problem("  \"cells\": [\"swich\"]"), HasSubstr("did you mean 'switch'?"));
+  EXPECT_THAT(isolation_problem("  \"kernels\": [\"hsh\"]"), HasSubstr("did you mean 'hash'?"));
+}
+
+TEST(IsolationExperiment, AWordForMechanismsIsAllOrNothing) {
+  EXPECT_EQ(isolation_problem("  \"mechanisms\": \"all\""), "no error");
+  EXPECT_THAT(isolation_problem("  \"mechanisms\": \"call\""), HasSubstr("does not have the form"));
+  EXPECT_THAT(isolation_problem("  \"mechanisms\": 7"),
+              HasSubstr("is an integer; it must be an array or a string"));
+}
+
+TEST(IsolationExperiment, KeysOfALaunchAreUnknownAndTheOtherWayRound) {
+  EXPECT_THAT(isolation_problem("  \"verifier\": \"mac\""),
+              HasSubstr("t.json:5:3: /verifier: unknown key"));
+  EXPECT_THAT(isolation_problem("  \"sweep\": {}"), HasSubstr("/sweep: unknown key"));
+  EXPECT_THAT(problem("  \"mechanisms\": \"all\""), HasSubstr("/mechanisms: unknown key"));
+}
+
+TEST(IsolationExperiment, AMisspeltKindIsReportedWithAllElseThatIsWrong) {
+  try {
+    make_experiment(JsonSource::parse(
+        R"({"format": "missive-sim/experiment/1", "name": "x", "kind": "isolatoin", "cells": ["x"]})",
+        "k.json"));
+    FAIL();
+  } catch (const InputErrors& e) {
+    EXPECT_THAT(e.what(), HasSubstr("/kind: \"isolatoin\" is not one of \"launch\", \"isolation\"; "
+                                    "did you mean 'isolation'?"));
+    EXPECT_THAT(e.what(), HasSubstr("/cells/0: \"x\" is not one of"));
+  }
+}
+
+TEST(IsolationExperiment, SizesAreQuantitiesWithinBounds) {
+  EXPECT_THAT(isolation_problem("\"sizes\": [64]"), HasSubstr("has no unit"));
+  EXPECT_THAT(isolation_problem("\"sizes\": [\"128MiB\"]"), HasSubstr("too large; at most 64MiB"));
+  EXPECT_THAT(isolation_problem("\"sizes\": []"), HasSubstr("is empty"));
+  EXPECT_THAT(isolation_problem("\"domains\": 0"), HasSubstr("too small; at least 1"));
+}
+
+TEST(IsolationExperiment, TheCommandLineChangesWhatItHasAndNotItsKind) {
+  Overrides overrides;
+  overrides.repetitions = 7;
+  overrides.sets = {"/processes=2", "/mechanisms=[\"call\"]"};
+  const Experiment e = load_isolation("", overrides);
+  EXPECT_EQ(e.repetitions, 7);
+  EXPECT_EQ(e.isolation->processes, 2);
+  EXPECT_EQ(e.isolation->mechanisms, std::vector<std::string>{"call"});
+  EXPECT_THAT(isolation_problem("", set({"/kind=launch"})), HasSubstr("another kind"));
+  EXPECT_THAT(isolation_problem("", set({"/verifier=mac"})), HasSubstr("points to nothing"));
+}
+
+TEST(IsolationExperiment, AKickIsSmallerWithoutBeingTold) {
+  Overrides kick;
+  kick.profile = "kick";
+  const Experiment e = load_isolation("\"processes\": 9, \"repetitions\": 9", kick);
+  EXPECT_LE(e.isolation->processes, 2);
+  EXPECT_LE(e.repetitions, 2);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 std::vector<std::string> schema_enum(const std::string& pointer) {
   use_source_data();
-  const Json* sub = experiment_schema().find(pointer);
+  const Json* sub = experiment_schema("launch").find(pointer);
   return sub == nullptr ? std::vector<std::string>{}
                         : (*sub)["enum"].get<std::vector<std::string>>();
 }

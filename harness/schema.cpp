@@ -15,6 +15,7 @@
 #include "models/nearest.h"
 #include "models/quantity.h"
 #include "real/data_dir.h"
+#include "real/domains/domain.h"
 
 namespace missive::harness {
 namespace {
@@ -84,6 +85,10 @@ bool has_type(const Json& value, const std::string& type) {
   return value.is_null();
 }
 
+std::string with_article(const std::string& type) {
+  return (type.find_first_of("aeio") == 0 ? "an " : "a ") + type;
+}
+
 std::string shown(const Json& value) {
   constexpr std::size_t kLongest = 40;
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -128,15 +133,27 @@ class Checker {
 
   bool check_type(const Json& schema, const Json& value, const std::string& pointer) {
     const auto type = schema.find("type");
-    if (type == schema.end() || has_type(value, type->get<std::string>())) return true;
+    if (type == schema.end()) return true;
+    if (type->is_array()) return check_types(*type, value, pointer);
+    if (has_type(value, type->get<std::string>())) return true;
     if (schema.contains("x-quantity") && value.is_number()) {
       report(pointer, fmt::format("{} has no unit; write it as a string like \"{}\"", shown(value),
                                   schema.value("default", "1")));
       return false;
     }
-    const auto wanted = type->get<std::string>();
-    const char* article = wanted.find_first_of("aeio") == 0 ? "an" : "a";
-    report(pointer, fmt::format("is {}; it must be {} {}", type_name(value), article, wanted));
+    report(pointer, fmt::format("is {}; it must be {}", type_name(value),
+                                with_article(type->get<std::string>())));
+    return false;
+  }
+
+  bool check_types(const Json& types, const Json& value, const std::string& pointer) {
+    std::string wanted;
+    for (const Json& type : types) {
+      const auto name = type.get<std::string>();
+      if (has_type(value, name)) return true;
+      wanted += (wanted.empty() ? "" : " or ") + with_article(name);
+    }
+    report(pointer, fmt::format("is {}; it must be {}", type_name(value), wanted));
     return false;
   }
 
@@ -345,10 +362,95 @@ std::vector<std::string> Schema::pointers(bool per_point_only) const {
   return all;
 }
 
-const Schema& experiment_schema() {
-  static const Schema schema =
-      Schema::load(data_dir() / "experiments/schema/experiment.schema.json");
-  return schema;
+namespace {
+
+constexpr const char* kWhere = "experiment schema";
+
+// Copies `schema` with every {"$ref": "#/definitions/NAME"} replaced by what it points to. (Beside
+// a $ref draft-07 ignores all other keywords.)
+Json resolved(const Json& schema, const Json& definitions, int depth = 0) {
+  constexpr int kDeepest = 32;  // a reference to itself would never end
+  if (depth > kDeepest) throw RunError(fmt::format("{}: $ref goes round in circles", kWhere));
+  if (schema.is_array()) {
+    Json copy = Json::array();
+    for (const Json& member : schema) copy.push_back(resolved(member, definitions, depth + 1));
+    return copy;
+  }
+  if (!schema.is_object()) return schema;
+  if (const auto reference = schema.find("$ref");
+      reference != schema.end() && reference->is_string()) {
+    const auto target = reference->get<std::string>();
+    const std::string prefix = "#/definitions/";
+    if (!target.starts_with(prefix) || !definitions.contains(target.substr(prefix.size())))
+      throw RunError(fmt::format("{}: $ref {} points to nothing", kWhere, target));
+    return resolved(definitions[target.substr(prefix.size())], definitions, depth + 1);
+  }
+  Json copy = Json::object();
+  for (const auto& [key, member] : schema.items())
+    copy[key] = resolved(member, definitions, depth + 1);
+  return copy;
+}
+
+void fill_registries(Json& schema) {
+  if (schema.is_object() && schema.contains("x-registry") && schema["x-registry"] == "domain") {
+    schema["enum"] = Json::array();
+    for (const domains::Mechanism& m : domains::mechanisms()) schema["enum"].push_back(m.name);
+  }
+  if (schema.is_structured())
+    for (Json& member : schema) fill_registries(member);
+}
+
+struct ExperimentSchemas {
+  Json document;
+  std::vector<std::pair<std::string, Schema>> kinds;
+};
+
+ExperimentSchemas load_experiment_schemas() {
+  ExperimentSchemas all;
+  all.document =
+      JsonSource::read(data_dir() / "experiments/schema/experiment.schema.json").document();
+  fill_registries(all.document);
+  const Json& any_kind = all.document["properties"]["kind"];
+  for (const Json& alternative : all.document["oneOf"]) {
+    Json one = resolved(alternative, all.document["definitions"]);
+    const std::string kind = one["properties"]["kind"]["const"];
+    // A wrong kind is told all there are, not only the one it was taken for.
+    one["properties"]["kind"] = any_kind;
+    all.kinds.emplace_back(kind, Schema(std::move(one), kWhere));
+  }
+  return all;
+}
+
+const ExperimentSchemas& experiment_schemas() {
+  static const ExperimentSchemas all = load_experiment_schemas();
+  return all;
+}
+
+}  // namespace
+
+const Json& experiment_schema_document() { return experiment_schemas().document; }
+
+std::vector<std::string> experiment_kinds() {
+  std::vector<std::string> kinds;
+  for (const auto& [kind, schema] : experiment_schemas().kinds) kinds.push_back(kind);
+  return kinds;
+}
+
+const Schema& experiment_schema(const std::string& kind) {
+  for (const auto& [name, schema] : experiment_schemas().kinds)
+    if (name == kind) return schema;
+  throw InputError(
+      fmt::format("no experiment kind '{}'{}", kind, did_you_mean(kind, experiment_kinds())));
+}
+
+const Schema& experiment_schema_for(const Json& document) {
+  const auto kinds = experiment_kinds();
+  std::string kind;
+  if (document.is_object())
+    if (const auto own = document.find("kind"); own != document.end() && own->is_string())
+      kind = *own;
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kind = nearest(kind, kinds);
+  return experiment_schema(kind.empty() ? kinds.front() : kind);
 }
 
 }  // namespace missive::harness

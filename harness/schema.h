@@ -7,7 +7,11 @@
 //   x-quantity      "time" | "size" | "rate": the string is a quantity with unit
 //   (models/quantity.h) x-minimum, x-maximum, x-power-of-two    range of such a quantity
 //   x-per-point true: belongs to one point, hence may be swept x-registry      the enum lists a
-//   registry of real/; a test holds them against each other
+//   registry of real/; a test holds them against each other. Registry "domain" has no enum in the
+//   file: it is filled in when the file is read, so that a new mechanism needs no edit there.
+//
+// The schema of experiment files is one of several alternatives ("oneOf"), told apart by "kind".
+// Its "$ref"s point into its own "definitions" and are resolved when it is read.
 
 #include <filesystem>
 #include <string>
@@ -51,7 +55,14 @@ class Schema {
   Json document_;
 };
 
-// The schema of experiment files, read from data_dir() once.
-const Schema& experiment_schema();
+// The schema file of experiments, read from data_dir() once, with registries filled in: what other
+// validators may use.
+const Json& experiment_schema_document();
+std::vector<std::string> experiment_kinds();
+// The alternative for one kind. Throws InputError for a kind that is not there.
+const Schema& experiment_schema(const std::string& kind);
+// The alternative to check `document` against: its kind's; the nearest where that is misspelt, and
+// the first where it is missing, so that everything else that is wrong is reported too.
+const Schema& experiment_schema_for(const Json& document);
 
 }  // namespace missive::harness

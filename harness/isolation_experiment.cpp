@@ -1,0 +1,89 @@
+#include "harness/isolation_experiment.h"
+
+#include <span>
+
+#include "models/error.h"
+#include "models/nearest.h"
+#include "real/domains/domain.h"
+#include "real/zar/digest.h"
+
+namespace missive::harness {
+
+namespace {
+
+// What a cell depends on beside the mechanism, sizes in bytes.
+Json parameters_of(const std::string& mechanism, Cell cell, const IsolationSettings& s) {
+  Json p = Json::object();
+  p["mechanism"] = mechanism;
+  p["cell"] = to_string(cell);
+  if (cell == Cell::execution) {
+    p["kernels"] = s.kernels;
+    p["request"] = s.request.count;
+  }
+  if (cell == Cell::sharing) {
+    p["sizes"] = Json::array();
+    for (const Bytes size : s.sizes) p["sizes"].push_back(size.count);
+  }
+  if (cell == Cell::density) p["domains"] = s.domains;
+  return p;
+}
+
+std::string id_of(const Json& parameters) {
+  const std::string text = nlohmann::json(parameters).dump();  // sorted keys
+  return zar::to_hex(zar::sha256(std::as_bytes(std::span(text)))).substr(0, 8);
+}
+
+}  // namespace
+
+std::string to_string(Cell cell) {
+  switch (cell) {
+    case Cell::switching:
+      return "switch";
+    case Cell::creation:
+      return "creation";
+    case Cell::execution:
+      return "execution";
+    case Cell::sharing:
+      return "sharing";
+    case Cell::density:
+      return "density";
+    case Cell::security:
+      return "security";
+  }
+  return "?";
+}
+
+Cell parse_cell(const std::string& text) {
+  std::vector<std::string> names;
+  for (const Cell cell : kCells) {
+    names.push_back(to_string(cell));
+    if (names.back() == text) return cell;
+  }
+  throw InputError("no cell '" + text + "'" + did_you_mean(text, names));
+}
+
+IsolationSettings read_isolation(const Json& effective) {
+  IsolationSettings s;
+  if (effective["mechanisms"].is_string())
+    for (const domains::Mechanism& m : domains::mechanisms()) s.mechanisms.push_back(m.name);
+  else
+    s.mechanisms = effective["mechanisms"].get<std::vector<std::string>>();
+  for (const Json& cell : effective["cells"]) s.cells.push_back(parse_cell(cell));
+  s.kernels = effective["kernels"].get<std::vector<std::string>>();
+  for (const Json& size : effective["sizes"]) s.sizes.push_back(parse_bytes(size));
+  s.request = parse_bytes(effective["request"]);
+  s.domains = effective["domains"];
+  s.processes = effective["processes"];
+  s.median_tolerance = effective["tolerance"]["median"];
+  s.most_tolerance = effective["tolerance"]["most"];
+  for (const std::string& mechanism : s.mechanisms)
+    for (const Cell cell : s.cells) {
+      Json parameters = parameters_of(mechanism, cell, s);
+      const std::string id = id_of(parameters);
+      s.points.push_back(
+          {id, mechanism + ' ' + to_string(cell), mechanism, cell, std::move(parameters)});
+    }
+  return s;
+}
+
+}  // namespace missive::harness
