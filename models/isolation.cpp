@@ -78,6 +78,7 @@ struct Structure {
   // create(), without the first call.
   std::vector<CostTerm> creation;
   const char* creation_why = "";
+  std::vector<CostTerm> teardown;
 
   // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
   double copies = 0;
@@ -107,6 +108,7 @@ std::map<std::string, Structure> make_structures() {
   call.crossing_why = "a call through the interface and one into the service";
   call.creation = {{1, "allocate.call_s"}};
   call.creation_why = "the object";
+  call.teardown = {{0.5, "allocate.call_s"}};
   all["call"] = call;
   all["safe-rust"] = call;
   all["safe-rust"].crossing = with_interface({{1, "indirect_call.call_s"}});
@@ -120,6 +122,7 @@ std::map<std::string, Structure> make_structures() {
                         {1, "protect_page.call_s"},
                         {1, "anonymous_touch.item_s"}};
   coroutine.creation_why = "a mapping, a guard page, and the first touch of the stack";
+  coroutine.teardown = {{1, "unmap.call_s"}, {1, "unmap.item_s"}, {0.5, "allocate.call_s"}};
   coroutine.footprint = {.maps = 2, .address_space = 68 * 1024.0};
   all["coroutine"] = coroutine;
 
@@ -130,6 +133,7 @@ std::map<std::string, Structure> make_structures() {
   thread.crossing_why = "a FUTEX_WAKE and a FUTEX_WAIT on each side, and two hand-overs";
   thread.creation = {{1, "thread_start.call_s"}, {1, "allocate.call_s"}};
   thread.creation_why = "a thread until it runs";
+  thread.teardown = {{1, "thread_end.call_s"}};
   thread.footprint = {.maps = 2, .address_space = 68 * 1024.0, .processes = 1};
   all["thread"] = thread;
 
@@ -143,6 +147,7 @@ std::map<std::string, Structure> make_structures() {
                       {1, "allocate.call_s"}};
   process.creation_why =
       "a fork until the child runs, shared memory for messages, pages copied on the first write";
+  process.teardown = {{1, "process_end.call_s"}, {1, "unmap.call_s"}, {2, "unmap.item_s"}};
   process.footprint = {.maps = 1, .processes = 1, .descriptors = 2};
 
   Structure pipe = process;
@@ -186,6 +191,7 @@ std::map<std::string, Structure> make_structures() {
   picoprocess.creation_why =
       "a clone into new namespaces, a static program started in it, memory for messages, and the "
       "calls that shut it in";
+  picoprocess.teardown = {{1, "namespaces_end.call_s"}, {1, "unmap.call_s"}};
   picoprocess.footprint = {.maps = 1, .processes = 1, .descriptors = 2};
   all["picoprocess"] = picoprocess;
 
@@ -199,6 +205,7 @@ std::map<std::string, Structure> make_structures() {
                    {4, "allocate.call_s"}};
   wasm.creation_why =
       "8 GiB reserved, its first pages made accessible, module data and stack touched";
+  wasm.teardown = {{1, "unmap.call_s"}, {3, "unmap.item_s"}, {2, "allocate.call_s"}};
   wasm.footprint = {.maps = 2, .address_space = 0x1p33};
   all["wasm-guard"] = wasm;
   wasm.creation[0].parameter = "anonymous_touch.call_s";
@@ -221,6 +228,7 @@ std::map<std::string, Structure> make_structures() {
   pie.creation_why =
       "the program's segments mapped from a file, pages it relocates copied, stack and heap "
       "touched";
+  pie.teardown = {{2, "unmap.call_s"}, {6, "unmap.item_s"}, {0.5, "allocate.call_s"}};
   pie.footprint = {.maps = 5, .address_space = 1048576.0};
   all["pie"] = pie;
 
@@ -231,6 +239,7 @@ std::map<std::string, Structure> make_structures() {
   kvm.creation = {
       {1, "kvm_create.call_s"}, {1, "anonymous_touch.call_s"}, {16, "anonymous_touch.item_s"}};
   kvm.creation_why = "a virtual machine, its memory, and the pages its program and tables fill";
+  kvm.teardown = {{1, "kvm_end.call_s"}, {1, "unmap.call_s"}, {16, "unmap.item_s"}};
   kvm.footprint = {.maps = 3, .descriptors = 2};
   all["kvm"] = kvm;
   return all;
@@ -270,6 +279,9 @@ std::vector<std::string> modelled_mechanisms() {
   return names;
 }
 
+Composition fill_cost(double times, double bytes) {
+  return regime_cost(kFillRegimes, times, bytes);
+}
 Composition copy_cost(double times, double bytes) {
   return regime_cost(kCopyRegimes, times, bytes);
 }
@@ -294,16 +306,30 @@ std::optional<Composition> creation_cost(const std::string& mechanism) {
   return Composition(s->creation_why, s->creation).add(1, *crossing_cost(mechanism));
 }
 
+std::optional<Composition> teardown_cost(const std::string& mechanism) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr) return std::nullopt;
+  return Composition("what was made is given back", s->teardown);
+}
+
+std::optional<Composition> message_cost(const std::string& mechanism, double bytes) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr) return std::nullopt;
+  Composition c("the crossing, and what copies the message", {});
+  c.add(1, *crossing_cost(mechanism)).add(1, copy_cost(s->copies, bytes));
+  if (s->channel != nullptr) c.add(bytes, s->channel);
+  return c;
+}
+
 std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sharing,
                                         double bytes) {
   const Structure* s = find(mechanism);
   if (s == nullptr || (sharing == Sharing::in_place && !s->in_place)) return std::nullopt;
-  Composition c("the crossing, what copies the message, and the service that reads it", {});
-  c.add(1, *crossing_cost(mechanism)).add(1, read_cost(1, bytes));
-  if (sharing == Sharing::in_place) return c;
-  c.add(1, copy_cost(s->copies, bytes));
-  if (s->channel != nullptr) c.add(bytes, s->channel);
-  return c;
+  Composition c("the message written, passed, and read by the service", {});
+  c.add(1, fill_cost(1, bytes)).add(1, read_cost(1, bytes));
+  if (sharing == Sharing::local) return c.add(1, "indirect_call.call_s");
+  return c.add(
+      1, sharing == Sharing::copy ? *message_cost(mechanism, bytes) : *crossing_cost(mechanism));
 }
 
 std::optional<DomainFootprint> domain_footprint(const std::string& mechanism) {

@@ -9,8 +9,8 @@
 //   seconds = sum over terms of count * parameter
 //
 // Copies and reads have three costs a byte, because what fits the first-level cache, the second,
-// or neither differs by a factor of ten. Each is calibrated inside a range of sizes (kCopyRegimes,
-// kReadRegimes); in between the cost is interpolated over the logarithm of the size.
+// or neither differs by a factor of ten. Each is calibrated inside a range of sizes (kFillRegimes,
+// kCopyRegimes, kReadRegimes); in between the cost is interpolated over the logarithm of the size.
 
 #include <array>
 #include <cstdint>
@@ -61,16 +61,25 @@ std::optional<Composition> crossing_cost(const std::string& mechanism, bool peer
 // From create() to the reply of the first null call, deferred faults included.
 std::optional<Composition> creation_cost(const std::string& mechanism);
 
+// The destructor, until nothing of the domain is left.
+std::optional<Composition> teardown_cost(const std::string& mechanism);
+
 // How a message reaches the service.
 enum class Sharing {
+  local,    // no domain: written and read on one side
   copy,     // by value: as often copied as the mechanism does
   in_place  // it lies in memory both sides see
 };
-// A call with a message of `bytes` that the service reads to the last byte; the reply is short.
+// A message of `bytes` is written, passed with a call, and read by the service to the last byte;
+// the reply is short.
 std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sharing,
                                         double bytes);
 
-// `times` copies, and `times` reads, of a message of `bytes` that is used again and again.
+// A null call with a message of `bytes` that nobody reads: the crossing and the copies.
+std::optional<Composition> message_cost(const std::string& mechanism, double bytes);
+
+// `times` fills, copies, reads of a message of `bytes` that is used again and again.
+Composition fill_cost(double times, double bytes);
 Composition copy_cost(double times, double bytes);
 Composition read_cost(double times, double bytes);
 
@@ -82,6 +91,9 @@ struct Regime {
 inline constexpr std::array<Regime, 3> kCopyRegimes{{{"copy_l1.byte_s", 256, 12288},
                                                      {"copy_l2.byte_s", 49152, 393216},
                                                      {"copy_memory.byte_s", 6291456, 25165824}}};
+inline constexpr std::array<Regime, 3> kFillRegimes{{{"fill_l1.byte_s", 256, 24576},
+                                                     {"fill_l2.byte_s", 98304, 786432},
+                                                     {"fill_memory.byte_s", 12582912, 50331648}}};
 inline constexpr std::array<Regime, 3> kReadRegimes{{{"read_l1.byte_s", 256, 24576},
                                                      {"read_l2.byte_s", 98304, 786432},
                                                      {"read_memory.byte_s", 12582912, 50331648}}};

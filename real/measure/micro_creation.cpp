@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 #include <linux/sched.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -119,6 +120,11 @@ void* say_word(void* word) {
   return nullptr;
 }
 
+void* hear_word(void* word) {
+  static_cast<const Word*>(word)->await();
+  return nullptr;
+}
+
 [[noreturn]] void speak_and_wait(const Word& word) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   word.say();
@@ -164,6 +170,20 @@ void thread_start(Sampler& sample) {
     ::pthread_join(thread, nullptr);
   });
   ::pthread_attr_destroy(&attributes);
+}
+
+void thread_end(Sampler& sample) {
+  const Word word;
+  repeat(sample, 30, [&](double& t) {
+    pthread_t thread{};
+    errno = ::pthread_create(&thread, nullptr, hear_word, const_cast<Word*>(&word));
+    must(errno == 0, "pthread_create");
+    ::sched_yield();  // lets it fall asleep
+    t += seconds_of([&] {
+      word.say();
+      ::pthread_join(thread, nullptr);
+    });
+  });
 }
 
 void fork_start(Sampler& sample) {
@@ -251,6 +271,17 @@ void namespaces_start(Sampler& sample) {
   });
 }
 
+void namespaces_end(Sampler& sample) {
+  const Word word;
+  repeat(sample, 4, [&](double& t) {
+    const pid_t child = fork_into(kNamespaces);
+    if (child == 0) speak_and_wait(word);
+    must(child > 0, "clone3");
+    word.await();
+    t += seconds_of([&] { end(child); });
+  });
+}
+
 void pipe_create(Sampler& sample) {
   repeat_all(sample, 500, [] {
     int ends[2];
@@ -288,6 +319,14 @@ void kvm_create(Sampler& sample) {
   repeat(sample, 2, [](double& t) {
     std::optional<TinyMachine> machine;
     t += seconds_of([&] { machine.emplace(); });
+  });
+}
+
+void kvm_end(Sampler& sample) {
+  repeat(sample, 2, [](double& t) {
+    std::optional<TinyMachine> machine(std::in_place);
+    machine->run();
+    t += seconds_of([&] { machine.reset(); });
   });
 }
 

@@ -37,8 +37,10 @@ constexpr Condition kConditions[] = {
     {"fs_base_write", fs_base_write_unavailable},
     {"line_transfer", second_cpu_unavailable},
     {"namespaces_start", namespaces_unavailable},
+    {"namespaces_end", namespaces_unavailable},
     {"kvm_create", kvm_unavailable},
     {"kvm_exit", kvm_unavailable},
+    {"kvm_end", kvm_unavailable},
 };
 
 }  // namespace
@@ -96,6 +98,9 @@ const std::vector<IsolationMicro>& isolation_micros() {
        item, file_write_touch},
       {"reserve_space", "mmap of 8 GiB nobody may touch", call, !byte, !item, reserve_space},
       {"protect_page", "mprotect(2) of a page that is there", call, !byte, !item, protect_page},
+      {"fill_l1", "memset of 256 B to 24 KiB, again and again", call, byte, !item, fill_l1},
+      {"fill_l2", "memset of 96 to 768 KiB, again and again", call, byte, !item, fill_l2},
+      {"fill_memory", "memset of 12 to 48 MiB, again and again", !call, byte, !item, fill_memory},
       {"copy_l1", "memcpy of 256 B to 12 KiB, again and again", call, byte, !item, copy_l1},
       {"copy_l2", "memcpy of 48 to 384 KiB, again and again", call, byte, !item, copy_l2},
       {"copy_memory", "memcpy of 6 to 24 MiB, again and again", !call, byte, !item, copy_memory},
@@ -104,6 +109,8 @@ const std::vector<IsolationMicro>& isolation_micros() {
       {"read_memory", "sums over 12 to 48 MiB, again and again", !call, byte, !item, read_memory},
       {"thread_start", "pthread_create with a stack of 64 KiB until the thread has said a word",
        call, !byte, !item, thread_start},
+      {"thread_end", "a sleeping thread told to end, until it is joined", call, !byte, !item,
+       thread_end},
       {"fork_start",
        "calls: fork until the child has said a word; items: pages the parent has written and the "
        "child inherits",
@@ -116,10 +123,13 @@ const std::vector<IsolationMicro>& isolation_micros() {
        "clone into new user, mount, pid, ipc, uts and net namespaces until the child has said a "
        "word",
        call, !byte, !item, namespaces_start},
+      {"namespaces_end", "SIGKILL to a process in namespaces of its own, until it is reaped", call,
+       !byte, !item, namespaces_end},
       {"pipe_create", "pipe2 and two close", call, !byte, !item, pipe_create},
       {"unix_create", "socketpair and two close", call, !byte, !item, unix_create},
       {"memfd_create", "memfd_create, ftruncate and close", call, !byte, !item, memfd_create_close},
       {"kvm_create", "a virtual machine with one page and one CPU", call, !byte, !item, kvm_create},
+      {"kvm_end", "the end of a virtual machine", call, !byte, !item, kvm_end},
       {"kvm_exit", "KVM_RUN of a guest that does nothing but an out instruction", call, !byte,
        !item, kvm_exit},
   };

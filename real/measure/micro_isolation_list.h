@@ -28,6 +28,9 @@ void unmap(Sampler& sample);
 void allocate(Sampler& sample);
 void reserve_space(Sampler& sample);
 void protect_page(Sampler& sample);
+void fill_l1(Sampler& sample);
+void fill_l2(Sampler& sample);
+void fill_memory(Sampler& sample);
 void copy_l1(Sampler& sample);
 void copy_l2(Sampler& sample);
 void copy_memory(Sampler& sample);
@@ -37,14 +40,17 @@ void read_memory(Sampler& sample);
 
 // micro_creation.cpp
 void thread_start(Sampler& sample);
+void thread_end(Sampler& sample);
 void fork_start(Sampler& sample);
 void process_end(Sampler& sample);
 void exec_start(Sampler& sample);
 void namespaces_start(Sampler& sample);
+void namespaces_end(Sampler& sample);
 void pipe_create(Sampler& sample);
 void unix_create(Sampler& sample);
 void memfd_create_close(Sampler& sample);
 void kvm_create(Sampler& sample);
+void kvm_end(Sampler& sample);
 void kvm_exit(Sampler& sample);
 
 std::string fs_base_write_unavailable();

@@ -61,6 +61,21 @@ void copies(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_
   }
 }
 
+void fills(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
+  for (const std::size_t size : sizes) {
+    std::vector<unsigned char> data(size, 3);
+    const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
+    int value = 0;
+    const double t = seconds_of([&] {
+      for (std::uint64_t i = 0; i < times; ++i) {
+        std::memset(data.data(), ++value, size);
+        keep(data.data());
+      }
+    });
+    sample.add(times, times * size, 0, t);
+  }
+}
+
 // Every byte, in the way a compiler sums them at -O2 without wide vectors: eight at a time.
 [[gnu::noinline]] std::uint64_t read_all(const unsigned char* at, std::size_t size) {
   constexpr std::uint64_t kEven = 0x00ff00ff00ff00ffU;
@@ -150,6 +165,9 @@ void protect_page(Sampler& sample) {
   sample.add(2 * kTimes, 0, 0, t);
 }
 
+void fill_l1(Sampler& sample) { fills(sample, {256, 3 * kKiB, 12 * kKiB, 24 * kKiB}, 8 * kMiB); }
+void fill_l2(Sampler& sample) { fills(sample, {96 * kKiB, 320 * kKiB, 768 * kKiB}, 16 * kMiB); }
+void fill_memory(Sampler& sample) { fills(sample, {12 * kMiB, 48 * kMiB}, 48 * kMiB); }
 void copy_l1(Sampler& sample) { copies(sample, {256, 2 * kKiB, 6 * kKiB, 12 * kKiB}, 8 * kMiB); }
 void copy_l2(Sampler& sample) { copies(sample, {48 * kKiB, 160 * kKiB, 384 * kKiB}, 16 * kMiB); }
 void copy_memory(Sampler& sample) { copies(sample, {6 * kMiB, 24 * kMiB}, 24 * kMiB); }
