@@ -1,0 +1,21 @@
+#pragma once
+// Memory as the kernel accounts for it.
+
+#include <cstdint>
+#include <string>
+
+namespace missive::domains {
+
+// Proportional set size (proc(5), smaps_rollup) of this process and all processes below it, bytes:
+// a page that k processes share counts 1/k in each. Without what the kernel holds for them (page
+// tables, kernel stacks). Throws RunError when /proc cannot say.
+std::uint64_t pss_of_tree();
+
+// MemAvailable of /proc/meminfo, bytes: what the whole system has left, kernel's share included.
+std::uint64_t memory_available();
+
+// Which countable limits of this process are nearly used up (memory maps, descriptors, threads and
+// processes), "name: used of limit"; empty when none is.
+std::string limits_nearly_met();
+
+}  // namespace missive::domains
