@@ -19,9 +19,9 @@ Mechanism wasm_bounds_mechanism();
 Mechanism wasm_pooled_mechanism();
 Mechanism safe_rust_mechanism();
 Mechanism pie_mechanism();
+Mechanism kvm_mechanism();
 Mechanism picoprocess_mechanism();
 Mechanism container_bwrap_mechanism();
 Mechanism container_crun_mechanism();
-Mechanism kvm_mechanism();
 
 }  // namespace missive::domains

@@ -5,10 +5,22 @@ namespace missive::domains {
 
 const std::vector<Mechanism>& mechanisms() {
   static const std::vector<Mechanism> all = {
-      call_mechanism(),          coroutine_mechanism(),       thread_mechanism(),
-      process_pipe_mechanism(),  process_unix_mechanism(),    process_eventfd_mechanism(),
-      process_futex_mechanism(), process_spin_mechanism(),    pie_mechanism(),
-      picoprocess_mechanism(),   container_bwrap_mechanism(), container_crun_mechanism(),
+      call_mechanism(),
+      coroutine_mechanism(),
+      thread_mechanism(),
+      process_pipe_mechanism(),
+      process_unix_mechanism(),
+      process_eventfd_mechanism(),
+      process_futex_mechanism(),
+      process_spin_mechanism(),
+      wasm_guard_mechanism(),
+      wasm_bounds_mechanism(),
+      wasm_pooled_mechanism(),
+      safe_rust_mechanism(),
+      pie_mechanism(),
+      picoprocess_mechanism(),
+      container_bwrap_mechanism(),
+      container_crun_mechanism(),
       kvm_mechanism(),
   };
   return all;
