@@ -91,7 +91,10 @@ void child(void* data) {
     ::execve(s.program, s.arguments.data(), variables);
   }
   const char* const why = ::strerrordesc_np(errno);
-  if (::write(2, why, std::strlen(why)) < 0) ::_exit(125);
+  // The log is still where it was, or 2 by now.
+  if (::write(s.log, why, std::strlen(why)) < 0 && ::write(2, why, std::strlen(why)) < 0) {
+    ::_exit(125);
+  }
   ::_exit(126);
 }
 
@@ -124,6 +127,7 @@ class ContainerDomain : public Domain {
   // Runs the tool; the service's memory is its descriptor 3, `also` 4.
   void run(const std::string& program, std::vector<std::string> arguments, int also,
            std::uint64_t namespaces, const std::string& hide_mount = {}) {
+    check_cpu(who_, cpu_);
     const UniqueFd parent(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     const UniqueFd log = memory_file(who_);
@@ -144,6 +148,7 @@ class ContainerDomain : public Domain {
     process_.start(who_, namespaces, child, &start);
     try {
       channel_.await_start(process_);
+      limits_.close();
     } catch (const RunError& e) {
       const std::string said = first_line(log);
       throw RunError(e.what() + (said.empty() ? "" : "; it said: " + said));

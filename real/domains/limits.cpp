@@ -148,6 +148,10 @@ bool Limits::join() const {
   return true;
 }
 
+void Limits::close() {
+  for (Group& group : groups_) group.members.reset();
+}
+
 Limits::~Limits() {
   using namespace std::chrono_literals;
   for (const Group& group : groups_) {

@@ -27,6 +27,8 @@ class Limits {
 
   // For the child, between clone and exec: moves the caller in. No allocation; false with errno.
   bool join() const;
+  // Nobody joins any more: gives up the descriptors that join() needs.
+  void close();
 
  private:
   struct Group {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/service_process.h"
 
 namespace missive::domains {
 
@@ -95,11 +96,16 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+void check_cpu(const std::string& who, int cpu) {
+  if (cpu < 0 || may_use_cpu(cpu)) return;
+  throw InputError(who + ": cannot run on CPU " + std::to_string(cpu) +
+                   "; choose one this process may use");
+}
+
 bool pin_to(int cpu) {
   if (cpu < 0) return true;
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (cpu >= CPU_SETSIZE) return false;
   CPU_SET(static_cast<std::size_t>(cpu), &set);
   return ::sched_setaffinity(0, sizeof set, &set) == 0;
 }

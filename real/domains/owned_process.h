@@ -37,6 +37,9 @@ class OwnedProcess {
   UniqueFd pidfd_;
 };
 
+// Throws InputError when this process may not use that CPU; -1 is none in particular.
+void check_cpu(const std::string& who, int cpu);
+
 // ---- for the child ----
 
 // Dies with the thread that cloned it (PR_SET_PDEATHSIG(2const)), or at once when that process,
@@ -46,7 +49,7 @@ void die_with_parent(int parent);
 bool keep_only(const int* from, int count);
 // No signal blocked, none ignored.
 void reset_signals();
-// On that CPU from now on; -1: anywhere.
+// On that CPU (check_cpu) from now on; -1: anywhere.
 bool pin_to(int cpu);
 
 }  // namespace missive::domains

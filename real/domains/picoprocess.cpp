@@ -148,6 +148,7 @@ void map_users(pid_t pid) {
 class PicoprocessDomain final : public Domain {
  public:
   explicit PicoprocessDomain(const DomainOptions& options) : channel_(kWho, options, true) {
+    check_cpu(kWho, options.peer_cpu);
     const UniqueFd parent(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     if (!parent) throw_errno(std::string(kWho) + ": pidfd_open");
     Start start{&channel_, service_program_fd(), parent.get(), options.peer_cpu};

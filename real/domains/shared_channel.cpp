@@ -108,6 +108,7 @@ SharedChannel::Wait SharedChannel::await_host_turn(const OwnedProcess& process,
 void SharedChannel::await_start(const OwnedProcess& process) {
   switch (await_host_turn(process, milliseconds(10'000))) {
     case Wait::done:
+      memory_.reset();  // both have it mapped; descriptors bound how many domains there can be
       return;
     case Wait::late:
       throw RunError(who_ + ": its service does not answer within 10 s");

@@ -25,8 +25,8 @@ class SharedChannel {
   SharedChannel& operator=(const SharedChannel&) = delete;
   ~SharedChannel();
 
-  // Of the memory file, sealed against another size: a service that truncates it would have the
-  // host killed by SIGBUS (memfd_create(2), F_ADD_SEALS in fcntl(2)).
+  // Until the service has started: of the memory file, sealed against another size: a service that
+  // truncates it would have the host killed by SIGBUS (memfd_create(2), F_ADD_SEALS in fcntl(2)).
   int memory() const { return memory_.get(); }
   std::size_t bytes() const { return bytes_.size(); }
   missive_control& control() { return *reinterpret_cast<missive_control*>(bytes_.data()); }
