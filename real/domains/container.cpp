@@ -1,9 +1,9 @@
 // Containers as users have them, around the service's program: bubblewrap, and crun with an OCI
 // bundle. Both get a control group that limits memory and processes where this user may make one.
 //
-// The tool itself runs as init of one more pid namespace (where this process is root): killing that
-// one process is then killing the tool, its monitor and the container, whatever state they are in,
-// also when this program dies (PR_SET_PDEATHSIG).
+// The tool itself runs as init of one more pid namespace (and, for a user who is not root, in a
+// user namespace that allows it): killing that one process is then killing the tool, its monitor
+// and the container, whatever state they are in, also when this program dies (PR_SET_PDEATHSIG).
 
 #include <algorithm>
 #include <array>
@@ -65,6 +65,7 @@ std::string first_line(const UniqueFd& log) {
 
 // What the child does between clone and exec; everything in it was made before.
 struct Start {
+  SharedChannel* channel;
   const char* program;
   std::vector<char*> arguments;
   const Limits* limits;
@@ -79,6 +80,7 @@ void child(void* data) {
   static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
   char* variables[] = {path, nullptr};
   die_with_parent(s.parent);
+  s.channel->await_go();  // the host may have to map this user first
   const bool mounted =
       !s.own_proc || (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
                       ::mount("proc", "/proc", "proc", 0, nullptr) == 0);
@@ -133,6 +135,7 @@ class ContainerDomain : public Domain {
     const UniqueFd log = memory_file(who_);
     if (!parent || !null) throw_errno(who_ + ": cannot prepare its start");
     Start start{};
+    start.channel = &channel_;
     start.program = program.c_str();
     for (std::string& each : arguments) start.arguments.push_back(each.data());
     start.arguments.push_back(nullptr);
@@ -146,6 +149,11 @@ class ContainerDomain : public Domain {
     start.own_proc = (namespaces & CLONE_NEWNS) != 0;
     start.hide_mount = hide_mount.empty() ? nullptr : hide_mount.c_str();
     process_.start(who_, namespaces, child, &start);
+    if ((namespaces & CLONE_NEWUSER) != 0 &&
+        !process_.map_user(::geteuid(), ::geteuid(), ::getegid(), ::getegid())) {
+      throw_errno(who_ + ": cannot map this user into a user namespace");
+    }
+    channel_.set_turn(MISSIVE_TURN_GO);
     try {
       channel_.await_start(process_);
       limits_.close();
@@ -204,7 +212,7 @@ class BwrapDomain final : public ContainerDomain {
          "--chdir",
          "/",
          "/service"},
-        program.get(), ::geteuid() == 0 ? CLONE_NEWPID : 0);
+        program.get(), CLONE_NEWPID | (::geteuid() == 0 ? 0 : CLONE_NEWUSER));
   }
 };
 

@@ -48,6 +48,21 @@ void OwnedProcess::start(const std::string& who, std::uint64_t flags, void (*bod
   pidfd_ = UniqueFd(pidfd);
 }
 
+bool OwnedProcess::map_user(uid_t inside_uid, uid_t uid, gid_t inside_gid, gid_t gid) const {
+  const auto write = [this](const char* file, const std::string& text) {
+    const std::string path = "/proc/" + std::to_string(pid_) + "/" + file;
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  };
+  const auto line = [](unsigned inside, unsigned outside) {
+    return std::to_string(inside) + " " + std::to_string(outside) + " 1";
+  };
+  if (!write("uid_map", line(inside_uid, uid))) return false;
+  if (write("gid_map", line(inside_gid, gid))) return true;
+  // Who is not root outside may map a group only where setgroups(2) is off.
+  return write("setgroups", "deny") && write("gid_map", line(inside_gid, gid));
+}
+
 void OwnedProcess::kill_now() noexcept {
   if (pid_ < 0) return;
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);

@@ -25,6 +25,9 @@ class OwnedProcess {
   // (signal-safety(7)). Throws NotAvailable when the host refuses the namespaces, else RunError.
   void start(const std::string& who, std::uint64_t flags, void (*body)(void* data), void* data);
 
+  // For one made with CLONE_NEWUSER: gives its namespace this uid and gid, `inside` being what they
+  // are called there (user_namespaces(7)). False with errno when refused. Until then it must wait.
+  bool map_user(uid_t inside_uid, uid_t uid, gid_t inside_gid, gid_t gid) const;
   // SIGKILL, then reaped. Harmless when there is none.
   void kill_now() noexcept;
   // "killed by Bad system call", "exit status 1"; empty while it runs.

@@ -7,7 +7,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -124,25 +123,11 @@ void child(void* data) {
   ::_exit(126);
 }
 
-bool write_file(pid_t pid, const char* file, const std::string& text) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + file;
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
-// uid and gid 65534 inside are the same outside for root, and this user for anybody else
-// (user_namespaces(7)).
-void map_users(pid_t pid) {
-  const std::string inside = std::to_string(kNobody) + " ";
-  if (write_file(pid, "uid_map", inside + inside + "1")) {
-    if (write_file(pid, "gid_map", inside + inside + "1")) return;
-  } else if (write_file(pid, "setgroups", "deny") &&
-             write_file(pid, "uid_map", inside + std::to_string(::geteuid()) + " 1") &&
-             write_file(pid, "gid_map", inside + std::to_string(::getegid()) + " 1")) {
-    return;
-  }
-  throw RunError(std::string(kWho) +
-                 ": cannot map uids into its user namespace: " + std::strerror(errno));
+// uid and gid 65534 inside are the same outside for root, and this user for anybody else.
+void map_users(const OwnedProcess& process) {
+  if (::geteuid() == 0 && process.map_user(kNobody, kNobody, kNobody, kNobody)) return;
+  if (process.map_user(kNobody, ::geteuid(), kNobody, ::getegid())) return;
+  throw_errno(std::string(kWho) + ": cannot map uids into its user namespace");
 }
 
 class PicoprocessDomain final : public Domain {
@@ -156,7 +141,7 @@ class PicoprocessDomain final : public Domain {
                    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
                        CLONE_NEWNS | CLONE_NEWCGROUP,
                    child, &start);
-    map_users(process_.pid());
+    map_users(process_);
     channel_.set_turn(MISSIVE_TURN_GO);
     try {
       channel_.await_start(process_);
