@@ -51,6 +51,8 @@ class WasmDomain final : public Domain {
         instance_(std::move(instance)),
         scope_{instance_->guarded(), options.deadline},
         memory_(instance_->at(0)),
+        request_at_(instance_->request_at()),
+        reply_at_(instance_->reply_at()),
         shared_{instance_->at(instance_->shared_at()), options.shared_bytes},
         limit_(options.max_message),
         pooled_(pooled) {
@@ -71,8 +73,8 @@ class WasmDomain final : public Domain {
     c.entry = static_cast<std::uint32_t>(entry);
     c.size = static_cast<std::uint32_t>(request.size());
     c.capacity = static_cast<std::uint32_t>(reply.size());
-    const bool in_place = place(request, instance_->request_at(), c.request);
-    const bool reply_in_place = place(reply, instance_->reply_at(), c.reply);
+    const bool in_place = place(request, request_at_, c.request);
+    const bool reply_in_place = place(reply, reply_at_, c.reply);
     if (!in_place && !request.empty())
       std::memcpy(memory_ + c.request, request.data(), request.size());
     const Outcome outcome = run_contained<Crossing::cross>(scope_, c);
@@ -119,6 +121,7 @@ class WasmDomain final : public Domain {
   TrapScope scope_;
   Crossing crossing_{};
   std::byte* memory_;
+  std::uint32_t request_at_, reply_at_;
   std::span<std::byte> shared_;
   std::size_t limit_;
   bool pooled_;
