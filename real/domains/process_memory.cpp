@@ -2,7 +2,8 @@
 //   eventfd: eventfd(2); the caller waits in poll(2), beside the process's own descriptor
 //            (pidfd_open(2)), because an eventfd does not say that its writer died.
 //   futex:   futex(2) on the counters themselves.
-//   spin:    nobody sleeps: each side reads the other's counter until it moves. Needs a second CPU.
+//   spin:    each side reads the other's counter until it moves. Needs a second CPU. Only a service
+//            that has been idle for a while sleeps, and has to be woken.
 // The service writes its reply straight into the shared memory; the caller copies it out, and takes
 // from there only a length that it checks.
 
@@ -30,9 +31,10 @@ namespace {
 constexpr std::size_t kPage = 4096;
 // How often a waiting caller looks whether the process lives, where nothing tells it so.
 constexpr std::chrono::milliseconds kSlice{20};
-constexpr int kSpinsPerLook = 1 << 14;
-// A service without requests stops burning its CPU alone and lets others have it.
-constexpr int kSpinsBeforeYield = 1 << 16;
+constexpr int kSpinsPerLook = 1 << 12;
+// A spinning service that nobody asks goes to sleep after some 0.2 ms (`pause` takes up to 140
+// cycles): idle domains must not burn a CPU that others need.
+constexpr int kSpinsBeforeSleep = 1 << 12;
 
 const char* name_of(MemorySignal signal) {
   switch (signal) {
@@ -53,6 +55,7 @@ struct Control {
   std::uint64_t request_at = 0, size = 0, capacity = 0;  // offset from the start of the memory
   alignas(64) std::atomic<std::uint32_t> replies{0};
   std::atomic<std::int64_t> answer{0};
+  std::atomic<std::uint32_t> asleep{0};  // spin only: the service waits on `requests`
 };
 static_assert(sizeof(Control) <= kPage);
 
@@ -74,8 +77,16 @@ struct ServerSide {
   std::size_t reply_at;
 };
 
-void await_request(const ServerSide& side, const Control& control, std::uint32_t done) {
-  auto& requests = const_cast<std::atomic<std::uint32_t>&>(control.requests);
+// Says that it sleeps, then looks again: the caller counts up, then looks whether it sleeps. All
+// four are sequentially consistent, so one of the two sees the other.
+void sleep_until_asked(Control& control, std::uint32_t done) {
+  control.asleep.store(1);
+  if (control.requests.load() == done) futex_wait(control.requests, done, FutexScope::Shared);
+  control.asleep.store(0);
+}
+
+void await_request(const ServerSide& side, Control& control, std::uint32_t done) {
+  auto& requests = control.requests;
   int spins = 0;
   while (requests.load(std::memory_order_acquire) == done) {
     if (side.signal == MemorySignal::futex) {
@@ -83,10 +94,10 @@ void await_request(const ServerSide& side, const Control& control, std::uint32_t
     } else if (side.signal == MemorySignal::eventfd) {
       std::uint64_t count = 0;
       if (::read(side.wake_service, &count, sizeof count) < 0 && errno != EINTR) ::_exit(1);
-    } else if (++spins < kSpinsBeforeYield) {
+    } else if (++spins < kSpinsBeforeSleep) {
       __builtin_ia32_pause();
     } else {
-      ::sched_yield();
+      sleep_until_asked(control, done);
     }
   }
 }
@@ -162,7 +173,7 @@ class MemoryDomain final : public Domain {
         in_place ? static_cast<std::uint64_t>(request.data() - memory) : layout_.request;
     control_.size = request.size();
     control_.capacity = reply.size();
-    control_.requests.store(++calls_, std::memory_order_release);
+    control_.requests.store(++calls_);
     wake();
     wait();
     const std::size_t size = checked(control_.answer.load(std::memory_order_relaxed), reply.size());
@@ -185,7 +196,9 @@ class MemoryDomain final : public Domain {
   bool answered() const { return control_.replies.load(std::memory_order_acquire) == calls_; }
 
   void wake() {
-    if (signal_ == MemorySignal::futex) futex_wake(control_.requests, FutexScope::Shared);
+    if (signal_ == MemorySignal::futex ||
+        (signal_ == MemorySignal::spin && control_.asleep.load() != 0))
+      futex_wake(control_.requests, FutexScope::Shared);
     if (signal_ == MemorySignal::eventfd) {
       const std::uint64_t one = 1;
       if (::write(wake_service_.get(), &one, sizeof one) < 0) throw_errno("process-eventfd: write");

@@ -1,14 +1,18 @@
 #include "real/domains/cells/switch.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
 #include "models/random.h"
+#include "models/statistics.h"
 #include "real/domains/cells/timing.h"
 
 namespace missive::domains {
 
 namespace {
+
+constexpr std::size_t kPollutedCalls = 51;  // of one value
 
 using Domains = std::vector<std::unique_ptr<Domain>>;
 
@@ -36,19 +40,20 @@ std::vector<double> hot(Domain& domain, const SwitchOptions& o) {
   return values;
 }
 
-// The polluting alone is measured beside it and taken off. Both kinds of batch are interleaved; a
-// difference below zero is noise and stays visible as such.
+// Each call is timed alone, the polluting is not in it; a value is the median of a batch, because
+// one interrupted call would outweigh all others in a mean. The first reading of the clock brings
+// its own code back into the cache.
 std::vector<double> polluted(Domain& domain, const SwitchOptions& o) {
   Polluter pollute(o.pollute_bytes);
-  const auto call = [&] {
+  const auto one = [&] {
     pollute();
-    measure::keep(domain.call(Entry::null, {}, {}));
+    return batch_seconds(1, [&] { measure::keep(domain.call(Entry::null, {}, {})); });
   };
-  const std::uint64_t n = batch_size(o.batch_seconds, call);
   std::vector<double> values;
   for (int i = 0; i < o.batches; ++i) {
-    const double with = batch_seconds(n, call);
-    values.push_back(with - batch_seconds(n, pollute));
+    std::vector<double> calls(kPollutedCalls);
+    std::generate(calls.begin(), calls.end(), one);
+    values.push_back(median(std::move(calls)));
   }
   return values;
 }
