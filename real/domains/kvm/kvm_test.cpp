@@ -4,7 +4,6 @@
 #include <cstring>
 #include <fstream>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -14,12 +13,17 @@
 #include "real/domains/domain.h"
 #include "real/domains/kvm/guest/mailbox.h"
 #include "real/domains/kvm/machine.h"
+#include "real/domains/resources_testing.h"
 #include "real/process.h"
 
 namespace missive::domains {
 namespace {
 
 using testing::HasSubstr;
+using testing_resources::count_fds;
+using testing_resources::count_maps;
+using testing_resources::map_limit;
+using testing_resources::use_up_maps;
 using Bytes = std::vector<std::byte>;
 
 Bytes words(std::initializer_list<std::uint64_t> values) {
@@ -27,20 +31,6 @@ Bytes words(std::initializer_list<std::uint64_t> values) {
   std::size_t at = 0;
   for (const std::uint64_t v : values) std::memcpy(bytes.data() + 8 * at++, &v, 8);
   return bytes;
-}
-
-std::size_t count_fds() {
-  std::size_t n = 0;
-  for (int fd = 0; fd < 4096; ++fd) n += ::fcntl(fd, F_GETFD) != -1;
-  return n;
-}
-
-std::size_t count_machine_maps() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t lines = 0;
-  for (std::string line; std::getline(maps, line);)
-    lines += line.find("kvm-vcpu") != std::string::npos;
-  return lines;
 }
 
 class Kvm : public testing::Test {
@@ -162,7 +152,7 @@ TEST_F(Kvm, HundredsLiveAtOnceAndLeaveNothing) {
   Bytes reply(8);
   create()->call(Entry::null, {}, reply);
   const std::size_t fds = count_fds();
-  EXPECT_EQ(count_machine_maps(), 0U);
+  EXPECT_EQ(count_maps("kvm-vcpu"), 0U);
   {
     std::vector<std::unique_ptr<Domain>> domains;
     for (int i = 0; i < 200; ++i) domains.push_back(create());
@@ -171,7 +161,7 @@ TEST_F(Kvm, HundredsLiveAtOnceAndLeaveNothing) {
       for (auto& domain : domains) ASSERT_EQ(domain->call(Entry::sum, {}, reply), 8U);
   }
   EXPECT_EQ(count_fds(), fds);
-  EXPECT_EQ(count_machine_maps(), 0U);
+  EXPECT_EQ(count_maps("kvm-vcpu"), 0U);
 }
 
 TEST_F(Kvm, TheLimitOfOpenFilesIsNamed) {
@@ -194,6 +184,30 @@ TEST_F(Kvm, TheLimitOfOpenFilesIsNamed) {
       std::chrono::seconds(60), "kvm test");
   EXPECT_THAT(told, HasSubstr("'ulimit -n' allows 40"));
   EXPECT_THAT(told, HasSubstr(", all freed"));
+}
+
+TEST_F(Kvm, TheLimitOfMapEntriesIsNamed) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer's allocator ends the program when it gets no map entry";
+#endif
+  const std::size_t limit = map_limit();
+  if (limit > 300'000) GTEST_SKIP() << "vm.max_map_count is " << limit << ": too many to use up";
+  const std::string told = run_in_child(
+      [] {
+        use_up_maps(60);  // the last ones are this process's own heap's
+        std::vector<std::unique_ptr<Domain>> domains;
+        domains.reserve(2000);
+        try {
+          while (domains.size() < 2000) domains.push_back(create());
+        } catch (const RunError& e) {
+          Bytes reply(8);
+          for (auto& domain : domains) domain->call(Entry::sum, {}, reply);
+          return std::string(e.what());
+        }
+        return std::string("no limit met");
+      },
+      std::chrono::seconds(60), "kvm test");
+  EXPECT_THAT(told, HasSubstr("vm.max_map_count allows " + std::to_string(limit)));
 }
 
 TEST_F(Kvm, AChildOfForkMakesItsOwn) {

@@ -14,6 +14,7 @@
 #include "models/error.h"
 #include "real/domains/domain.h"
 #include "real/domains/kvm/deadline.h"
+#include "real/domains/map_limit.h"
 #include "real/process.h"
 
 namespace missive::domains::kvm {
@@ -39,6 +40,8 @@ std::string errno_text() { return std::strerror(errno); }
                    ": a machine takes two, 'ulimit -n' allows " + std::to_string(files.rlim_cur) +
                    "; raise it to " + std::to_string(2 * files.rlim_cur));
   }
+  if (const std::string limit = map_limit_reached(); error == ENOMEM && !limit.empty())
+    throw RunError("kvm: no map entry left for " + what + ": " + limit);
   throw RunError("kvm: cannot make " + what + ": " + std::strerror(error));
 }
 
@@ -49,6 +52,14 @@ std::string cannot_open() {
   if (errno == EACCES || errno == EPERM)
     return "/dev/kvm may not be opened by this user; add it to the group 'kvm'";
   return "cannot open /dev/kvm: " + errno_text();
+}
+
+Mapping guest_memory(std::uint64_t bytes) {
+  try {
+    return Mapping::anonymous(bytes, "kvm: guest memory");
+  } catch (const RunError&) {
+    refuse(std::to_string(bytes) + " bytes of guest memory");
+  }
 }
 
 UniqueFd open_kvm() { return UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)); }
@@ -92,8 +103,7 @@ std::string host_label() {
   return {};
 }
 
-Machine::Machine(std::uint64_t bytes, std::uint64_t entry)
-    : memory_(Mapping::anonymous(bytes, "kvm: guest memory")) {
+Machine::Machine(std::uint64_t bytes, std::uint64_t entry) : memory_(guest_memory(bytes)) {
   const UniqueFd kvm = open_kvm();
   if (!kvm) {
     if (errno == EMFILE) refuse("a machine");

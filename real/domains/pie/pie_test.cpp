@@ -6,47 +6,29 @@
 #include <set>
 #include <thread>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "models/error.h"
 #include "real/domains/pie/guest/link.h"
+#include "real/domains/resources_testing.h"
 #include "real/process.h"
 
 namespace missive::domains::pie {
 namespace {
 
 using testing::HasSubstr;
+using testing_resources::count_fds;
+using testing_resources::count_maps;
+using testing_resources::map_limit;
+using testing_resources::use_up_maps;
 using Bytes = std::vector<std::byte>;
 
 constexpr Entry kProbe = static_cast<Entry>(MISSIVE_PIE_PROBE);
 constexpr Entry kExit = static_cast<Entry>(MISSIVE_PIE_EXIT);
-
-std::size_t count_maps() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t lines = 0;
-  for (std::string line; std::getline(maps, line);) ++lines;
-  return lines;
-}
-
-std::size_t count_image_maps() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t lines = 0;
-  for (std::string line; std::getline(maps, line);)
-    lines += line.find("missive-pie") != std::string::npos;
-  return lines;
-}
-
-std::size_t count_fds() {
-  std::size_t n = 0;
-  for (int fd = 0; fd < 1024; ++fd) n += ::fcntl(fd, F_GETFD) != -1;
-  return n;
-}
 
 missive_pie_probe probe(Domain& domain) {
   missive_pie_probe told;
@@ -196,7 +178,7 @@ TEST_F(Pie, ThousandsOfDomainsTakeFewMapEntriesAndLeaveNone) {
   std::vector<std::unique_ptr<Domain>> domains;
   domains.reserve(5000);
   const std::size_t maps = count_maps(), fds = count_fds();
-  EXPECT_EQ(count_image_maps(), 0U);
+  EXPECT_EQ(count_maps("missive-pie"), 0U);
   for (int i = 0; i < 5000; ++i) {
     domains.push_back(create());
     ASSERT_EQ(domains.back()->call(Entry::sum, {}, reply), 8U);
@@ -207,30 +189,28 @@ TEST_F(Pie, ThousandsOfDomainsTakeFewMapEntriesAndLeaveNone) {
   for (std::size_t i = 0; i < 5000; i += 2) domains[i].reset();
   for (std::size_t i = 0; i < 5000; i += 2) domains[i] = create();
   domains.clear();
-  EXPECT_EQ(count_image_maps(), 0U);
+  EXPECT_EQ(count_maps("missive-pie"), 0U);
   EXPECT_EQ(count_fds(), fds);
   EXPECT_LE(count_maps(), maps + 4) << "the test's own heap may have grown";
 }
 
 // The kernel's limit stays as it is; the process runs into it, and the message says what to raise.
 TEST_F(Pie, TheMapLimitIsNamedWithTheValueNeeded) {
-  std::size_t limit = 0;
-  std::ifstream("/proc/sys/vm/max_map_count") >> limit;
+  const std::size_t limit = map_limit();
   if (limit > 300'000) GTEST_SKIP() << "vm.max_map_count is " << limit << ": too many to use up";
   const std::string told = run_in_child(
-      [limit] {
-        const std::size_t page = 4096;
-        auto* at = static_cast<char*>(::mmap(nullptr, 2 * limit * page, PROT_NONE,
-                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-        for (std::size_t i = 0; i < limit; ++i)
-          if (::mprotect(at + 2 * i * page, page, PROT_READ) != 0) break;
-        std::string message = "no error";
+      [] {
+        use_up_maps(60);  // the last ones are this process's own heap's
+        std::vector<std::unique_ptr<Domain>> domains;
+        domains.reserve(2000);
         try {
-          create();
+          while (domains.size() < 2000) domains.push_back(create());
         } catch (const RunError& e) {
-          message = e.what();
+          Bytes reply(8);
+          for (auto& domain : domains) domain->call(Entry::sum, {}, reply);
+          return std::string(e.what());
         }
-        return message;
+        return std::string("no limit met");
       },
       std::chrono::seconds(60), "pie test");
   EXPECT_THAT(told, HasSubstr("vm.max_map_count allows " + std::to_string(limit)));
@@ -252,7 +232,7 @@ TEST_F(Pie, AProgramThatIsNoServiceIsRefusedWithItsExitStatus) {
     EXPECT_THAT(e.what(), HasSubstr("other.elf: the program ended with status 42"));
   }
   EXPECT_EQ(count_fds(), fds);
-  EXPECT_EQ(count_image_maps(), 0U);
+  EXPECT_EQ(count_maps("missive-pie"), 0U);
 }
 
 TEST_F(Pie, LargeAllocationsOfAGuestGoWithIt) {

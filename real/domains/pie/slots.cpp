@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/map_limit.h"
 
 namespace missive::domains::pie {
 
@@ -16,29 +16,10 @@ namespace {
 
 constexpr std::size_t kCopies = 16;  // of the image in the memfd: slots per code mapping
 
-std::size_t read_number(const char* path) {
-  std::size_t number = 0;
-  std::ifstream(path) >> number;
-  return number;
-}
-
-std::size_t count_maps() {
-  std::ifstream maps("/proc/self/maps");
-  std::size_t lines = 0;
-  for (std::string line; std::getline(maps, line);) ++lines;
-  return lines;
-}
-
-// mmap(2) says ENOMEM for three different limits.
 [[noreturn]] void map_failed(const std::string& name, const std::string& what) {
-  const int error = errno;
-  const std::size_t limit = read_number("/proc/sys/vm/max_map_count");
-  const std::size_t used = count_maps();
-  if (error == ENOMEM && used + 8 >= limit)
-    throw RunError(name + ": no map entry left for " + what + ": this process has " +
-                   std::to_string(used) + ", vm.max_map_count allows " + std::to_string(limit) +
-                   "; 'sysctl vm.max_map_count=" + std::to_string(2 * limit) + "' doubles that");
-  throw RunError(name + ": cannot map " + what + ": " + std::strerror(error) +
+  if (const std::string limit = map_limit_reached(); errno == ENOMEM && !limit.empty())
+    throw RunError(name + ": no map entry left for " + what + ": " + limit);
+  throw RunError(name + ": cannot map " + what + ": " + std::strerror(errno) +
                  "; look at 'ulimit -v', vm.overcommit_memory and free memory");
 }
 
