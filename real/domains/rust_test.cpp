@@ -117,6 +117,18 @@ TEST_F(SafeRust, StackOverflowIsContainedOnAnyThread) {
   std::thread(overflow).join();
 }
 
+TEST_F(SafeRust, StackOverflowIsContainedAlsoWhereAnotherMechanismHandledSignalsMeanwhile) {
+  const Mechanism& pie = mechanism("pie");
+  if (const auto why = pie.unavailable(); !why.empty()) GTEST_SKIP() << why;
+  std::thread([&] {
+    auto other = pie.create({});
+    other->call(Entry::null, {}, {});
+    create()->call(Entry::null, {}, {});
+    other.reset();
+    expect_contained(Attack::stack_overflow, words({1'000'000'000}), "overflowed the stack");
+  }).join();
+}
+
 TEST_F(SafeRust, AnEndlessLoopEndsAtTheDeadline) {
   DomainOptions options;
   options.deadline = 100ms;

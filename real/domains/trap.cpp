@@ -176,12 +176,16 @@ Watchdog& watchdog() {
   return *w;
 }
 
-// The alternate stack of one thread; one that is there already (a sanitizer's) is used as it is.
+// The alternate stack of one thread. Always our own, because one that is there already may go with
+// whoever put it there; only AddressSanitizer insists on its own, which lasts as long as the
+// thread.
 class AlternateStack {
  public:
   AlternateStack() {
+#ifdef __SANITIZE_ADDRESS__
     stack_t present{};
     if (::sigaltstack(nullptr, &present) == 0 && !(present.ss_flags & SS_DISABLE)) return;
+#endif
     // The frame of a signal is as large as the CPU's register state (getauxval(3), AT_MINSIGSTKSZ).
     size_ = (static_cast<std::size_t>(std::max(::sysconf(_SC_MINSIGSTKSZ), 0L)) + (64 << 10)) &
             ~std::size_t{4095};
