@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Another process may be clearing the same directory: each then finds things gone, and tries again.
-void remove(const fs::path& directory) {
+void clear_away(const fs::path& directory) {
   std::error_code ignored;
   for (int tries = 0; tries < 10 && fs::exists(directory, ignored); ++tries)
     fs::remove_all(directory, ignored);
@@ -38,7 +38,7 @@ ScratchDirectory::ScratchDirectory(const fs::path& parent) : owner_(::getpid()) 
     const std::string name = entry.path().filename();
     if (!name.starts_with("run-")) continue;
     const pid_t pid = std::atoi(name.c_str() + 4);
-    if (pid > 0 && !alive(pid)) remove(entry.path());
+    if (pid > 0 && !alive(pid)) clear_away(entry.path());
   }
   std::string pattern = (parent / ("run-" + std::to_string(owner_) + "-XXXXXX")).string();
   if (!::mkdtemp(pattern.data()))
