@@ -24,6 +24,7 @@ constexpr const char* kFooter = R"(
 Examples:
   missive-sim experiments/launch.json                     predict and measure, side by side
   missive-sim experiments/launch.json --backend sim       predict only
+  missive-sim experiments/isolation-table.json            ways to isolate services, compared
   missive-sim run FILE --set /temperature=hot --profile kick
   missive-sim show FILE                                   the file with all defaults resolved
   missive-sim doctor                                      what this host can run
@@ -71,6 +72,7 @@ class Interface {
     add_schema();
     add_zar();
     add_trace();
+    add_domains();
   }
 
   // Words that are not verbs of this program, in the order `run` comes to mean them.
@@ -234,7 +236,8 @@ class Interface {
     sub->add_option("--backend", o.backend, "who answers: sim, real or both")
         ->check(CLI::IsMember({"sim", "real", "both"}));
     sub->add_option("--repetitions", o.repetitions,
-                    "real launches per point, and native starts, whatever the file says");
+                    "real launches per point and native starts, or values per cell and process, "
+                    "whatever the file says");
     sub->add_option("--seed", o.seed, "start of all random numbers");
     if (show) {
       act(sub, [this, command] { return show_command(*command, terminal_); });
@@ -344,6 +347,28 @@ class Interface {
     sub->add_option("--record", command->record,
                     "start the application and write its trace to this file (.trace.gz)");
     act(sub, [this, command] { return trace_command(*command, terminal_); });
+  }
+
+  void add_domains() {
+    CLI::App* domains = app_.add_subcommand("domains", "list isolation mechanisms, or call one");
+    domains->require_subcommand(1);
+    auto command = std::make_shared<DomainsRunCommand>();
+    CLI::App* list = domains->add_subcommand("list", "name, whether it runs here, what it claims");
+    list->allow_extras();
+    add_format(list, command->format);
+    act(list, [this, command] { return domains_list_command(command->format, terminal_); });
+    CLI::App* run = domains->add_subcommand("run", "create one domain and call it");
+    run->allow_extras();
+    run->add_option("NAME", command->name, "mechanism, as listed")->required();
+    run->add_option("--entry", command->entry,
+                    "what it computes: null, hash, sort, json_scan, lookup, walk, sum")
+        ->default_str("hash");
+    run->add_option("--size", command->size, "bytes of the request")->default_str("4KiB");
+    run->add_option("--calls", command->calls, "timed calls")
+        ->check(CLI::Range(1, 10'000'000))
+        ->default_str("1000");
+    add_format(run, command->format);
+    act(run, [this, command] { return domains_run_command(*command, terminal_); });
   }
 
   Terminal& terminal_;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "harness/context.h"
+#include "harness/isolation_run.h"
+#include "harness/isolation_table.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_run.h"
 #include "harness/output_dir.h"
@@ -23,24 +25,26 @@ namespace {
 namespace fs = std::filesystem;
 
 void print_points(const Experiment& e, const std::string& format, std::ostream& out) {
+  const std::vector<PointResult> all = empty_result(e).points;
   if (format == "json") {
     Json points = Json::array();
-    for (const LaunchPoint& p : e.points)
+    for (const PointResult& p : all)
       points.push_back(Json{{"id", p.id}, {"label", p.label}, {"parameters", p.parameters}});
     out << points.dump(2) << '\n';
     return;
   }
   if (format == "csv") {
     out << "point,label\n";
-    for (const LaunchPoint& p : e.points) out << p.id << ',' << p.label << '\n';
+    for (const PointResult& p : all) out << p.id << ',' << p.label << '\n';
     return;
   }
   Table table({"point", "values"});
   table.align_left(2);
-  for (const LaunchPoint& p : e.points) table.add({p.id, p.label});
-  out << fmt::format("{}: {} points, backend {}, {} repetitions, {} native, seed {}\n", e.name,
-                     e.points.size(), to_string(e.backend), e.repetitions, e.native_repetitions,
-                     e.seed)
+  for (const PointResult& p : all) table.add({p.id, p.label});
+  const std::string more = e.isolation ? fmt::format("{} processes", e.isolation->processes)
+                                       : fmt::format("{} native", e.native_repetitions);
+  out << fmt::format("{}: {} points, backend {}, {} repetitions, {}, seed {}\n", e.name, all.size(),
+                     to_string(e.backend), e.repetitions, more, e.seed)
       << table.text("  ");
 }
 
@@ -50,6 +54,8 @@ void print_result(const Result& result, const Experiment& e, const std::string& 
     out << to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   else if (format == "csv")
     out << observations_csv(result);
+  else if (e.isolation)
+    out << isolation_table(result, e, load_published());
   else
     out << result_table(result, e);
 }
@@ -104,7 +110,7 @@ ExitStatus run_command(const RunCommand& command, Terminal& terminal) {
   options.jobs = command.jobs;
   options.progress = &progress;
   options.checkpoint = [&](const Result& partial) { write_files(complete(partial), out); };
-  const Result result = complete(run_launch(e, options));
+  const Result result = complete(e.isolation ? run_isolation(e, options) : run_launch(e, options));
   write_files(result, out);
   progress.note(fmt::format("results in {}", out.path().string()));
   print_result(result, e, command.format, terminal.out);
@@ -174,7 +180,7 @@ ExitStatus validate_command(const std::vector<std::string>& files, Terminal& ter
       } else {
         const Experiment e = make_experiment(source);
         terminal.out << fmt::format("{}: experiment '{}', {} points\n", file, e.name,
-                                    e.points.size());
+                                    empty_result(e).points.size());
       }
     } catch (const InputErrors& e) {
       all.insert(all.end(), e.diagnostics().begin(), e.diagnostics().end());

@@ -56,6 +56,16 @@ struct TraceCommand {
 };
 ExitStatus trace_command(const TraceCommand& command, Terminal& terminal);
 
+// Isolation mechanisms: name, whether they run here or why not, what they claim to contain.
+ExitStatus domains_list_command(const std::string& format, Terminal& terminal);
+struct DomainsRunCommand {
+  std::string name, entry = "hash", size = "4KiB";
+  std::string format = "table";
+  int calls = 1000;
+};
+// Creates one domain, checks its reply against the native service's, and says what it took.
+ExitStatus domains_run_command(const DomainsRunCommand& command, Terminal& terminal);
+
 struct ZarBuildCommand {
   std::string tree, image;
   std::string application;  // "": every file of the tree; else what its recorded start opens

@@ -130,7 +130,8 @@ Json host_context() {
 Json mechanisms(const std::vector<DoctorEntry>& entries) {
   Json all = Json::object();
   for (const DoctorEntry& entry : entries)
-    all[entry.name] = entry.available ? Json(true) : Json(entry.detail);
+    if (!all.contains(entry.name))  // the picoprocess of launches comes before that of domains
+      all[entry.name] = entry.available ? Json(true) : Json(entry.detail);
   return all;
 }
 

@@ -24,6 +24,11 @@ Json parameters_of(const std::string& mechanism, Cell cell, const IsolationSetti
     p["sizes"] = Json::array();
     for (const Bytes size : s.sizes) p["sizes"].push_back(size.count);
   }
+  if (cell == Cell::switching) {
+    p["chain"] = s.chain;
+    p["round_robin"] = s.round_robin;
+  }
+  if (cell == Cell::creation) p["creators"] = s.creators;
   if (cell == Cell::density) p["domains"] = s.domains;
   return p;
 }
@@ -73,6 +78,9 @@ IsolationSettings read_isolation(const Json& effective) {
   for (const Json& size : effective["sizes"]) s.sizes.push_back(parse_bytes(size));
   s.request = parse_bytes(effective["request"]);
   s.domains = effective["domains"];
+  s.chain = effective["chain"].get<std::vector<std::uint64_t>>();
+  s.round_robin = effective["round_robin"].get<std::vector<std::uint64_t>>();
+  s.creators = effective["creators"].get<std::vector<std::uint64_t>>();
   s.processes = effective["processes"];
   s.median_tolerance = effective["tolerance"]["median"];
   s.most_tolerance = effective["tolerance"]["most"];

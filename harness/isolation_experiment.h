@@ -31,6 +31,7 @@ struct IsolationSettings {
   std::vector<Bytes> sizes;
   Bytes request{};  // of a kernel in the cell execution
   std::uint64_t domains = 1;
+  std::vector<std::uint64_t> chain, round_robin, creators;
   int processes = 1;
   double median_tolerance = 0, most_tolerance = 0;
   std::vector<IsolationPoint> points;  // mechanism by mechanism, cells in the file's order

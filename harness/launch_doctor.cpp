@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "harness/isolation_run.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_run.h"
 #include "real/launch/application.h"
@@ -71,6 +72,7 @@ std::vector<DoctorEntry> doctor_entries() {
         entry("application", a.name, need.empty() ? fetch : need,
               a.what + (there ? "; its root is there" : "; its root is made on first use")));
   }
+  for (DoctorEntry& isolation : isolation_doctor_entries()) all.push_back(std::move(isolation));
   return all;
 }
 

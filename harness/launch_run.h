@@ -32,7 +32,7 @@ Result run_launch(const Experiment& experiment, const RunOptions& options);
 
 // One thing this host can or cannot do.
 struct DoctorEntry {
-  std::string group;  // "verifier", "delivery", "application", "host"
+  std::string group;  // "verifier", "delivery", "application", "host", "isolation"
   std::string name;
   bool available = false;
   std::string detail;  // what it is; or why not and what to do

@@ -60,6 +60,9 @@ Result empty_result(const Experiment& experiment) {
   result.seed = experiment.seed;
   for (const LaunchPoint& point : experiment.points)
     result.points.push_back({point.id, point.label, point.parameters, {}, {}, {}});
+  if (experiment.isolation)
+    for (const IsolationPoint& point : experiment.isolation->points)
+      result.points.push_back({point.id, point.label, point.parameters, {}, {}, {}});
   return result;
 }
 

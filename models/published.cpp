@@ -27,6 +27,9 @@ std::string lower(std::string text) {
 
 std::string number_text(double value) { return fmt::format("{:.6g}", value); }
 
+// " ns"; nothing for a plain number.
+std::string suffix(const std::string& unit) { return unit == "count" ? "" : ' ' + unit; }
+
 std::string time_text(double seconds) {
   std::string unit = "ns";
   for (const char* u : {"us", "ms", "s"})
@@ -185,13 +188,14 @@ double PublishedValue::least() const { return low ? *low : value ? *value : high
 double PublishedValue::most() const { return high ? *high : value ? *value : low.value_or(0); }
 
 std::string PublishedValue::text() const {
+  const auto with_unit = [&](double number) { return number_text(number) + suffix(unit); };
   // A value that is its own bound was printed as "more than" or "less than".
-  if (low && high) return fmt::format("{} to {} {}", number_text(*low), number_text(*high), unit);
-  if (low && (!value || *value == *low)) return fmt::format("> {} {}", number_text(*low), unit);
-  if (high && (!value || *value == *high)) return fmt::format("< {} {}", number_text(*high), unit);
-  if (low) return fmt::format("{} {} (from {})", number_text(*value), unit, number_text(*low));
-  if (high) return fmt::format("{} {} (up to {})", number_text(*value), unit, number_text(*high));
-  return fmt::format("{} {}", number_text(value.value_or(0)), unit);
+  if (low && high) return number_text(*low) + " to " + with_unit(*high);
+  if (low && (!value || *value == *low)) return "> " + with_unit(*low);
+  if (high && (!value || *value == *high)) return "< " + with_unit(*high);
+  if (low) return with_unit(*value) + " (from " + number_text(*low) + ")";
+  if (high) return with_unit(*value) + " (up to " + number_text(*high) + ")";
+  return with_unit(value.value_or(0));
 }
 
 std::optional<double> si_factor(const std::string& unit) {
@@ -235,7 +239,7 @@ std::string published_range(const std::vector<const PublishedValue*>& values) {
       continue;
     }
     const auto end = [&](double value) {
-      return times.contains(k.unit) ? time_text(value) : number_text(value) + ' ' + k.unit;
+      return times.contains(k.unit) ? time_text(value) : number_text(value) + suffix(k.unit);
     };
     text += k.least == k.most ? end(k.least) : fmt::format("{} to {}", end(k.least), end(k.most));
   }

@@ -1,0 +1,165 @@
+// The verb `domains`: isolation mechanisms as they are, without an experiment.
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "harness/commands.h"
+#include "harness/result_files.h"
+#include "harness/result_table.h"
+#include "harness/table.h"
+#include "models/nearest.h"
+#include "models/quantity.h"
+#include "models/statistics.h"
+#include "real/domains/domain.h"
+#include "real/domains/message.h"
+#include "real/domains/requests.h"
+#include "real/measure/clock.h"
+#include "real/process.h"
+
+namespace missive::harness {
+
+namespace {
+
+struct Claim {
+  const char* name;
+  bool domains::Containment::*claim;
+};
+constexpr Claim kClaims[] = {{"memory", &domains::Containment::memory},
+                             {"control", &domains::Containment::control},
+                             {"time", &domains::Containment::time},
+                             {"system_calls", &domains::Containment::system_calls},
+                             {"space", &domains::Containment::space}};
+
+std::string claims_text(const domains::Containment& c, const char* separator) {
+  std::string text;
+  for (const Claim& claim : kClaims)
+    if (c.*claim.claim) text += (text.empty() ? "" : separator) + std::string(claim.name);
+  return text;
+}
+
+domains::Entry entry_of(const std::string& name) {
+  std::vector<std::string> names;
+  for (int i = 0; i <= static_cast<int>(domains::Entry::sum); ++i) {
+    const auto entry = static_cast<domains::Entry>(i);
+    names.emplace_back(domains::name_of(entry));
+    if (names.back() == name) return entry;
+  }
+  std::string all;
+  for (const std::string& n : names) all += (all.empty() ? "" : ", ") + n;
+  std::string hint = did_you_mean(name, names);
+  throw InputError(fmt::format("--entry {}: unknown{}", name,
+                               hint.empty() ? fmt::format("; one of {}", all) : hint));
+}
+
+std::size_t size_of(const std::string& text) {
+  constexpr std::uint64_t kMost = 64ULL << 20U;
+  try {
+    const Bytes size = parse_bytes(text);
+    if (size.count <= kMost) return size.count;
+  } catch (const std::invalid_argument& e) {
+    throw InputError(fmt::format("--size {}: {}", text, e.what()));
+  }
+  throw InputError(fmt::format("--size {}: too large; at most 64MiB", text));
+}
+
+struct Trial {
+  double create = 0, first = 0, call = 0;
+  std::size_t reply_bytes = 0;
+};
+
+// The domain's reply is held against the plain function's.
+Trial try_domain(const domains::Mechanism& m, domains::Entry entry, std::size_t size, int calls) {
+  const auto request = domains::make_request(entry, size, 1);
+  std::vector<std::byte> reply(domains::reply_room(entry, request.size())), native(reply.size());
+  domains::DomainOptions options;
+  options.max_message = std::max({request.size(), reply.size(), options.max_message});
+  Trial trial;
+  std::unique_ptr<domains::Domain> domain;
+  trial.create = measure::seconds_of([&] { domain = m.create(options); });
+  trial.first =
+      measure::seconds_of([&] { trial.reply_bytes = domain->call(entry, request, reply); });
+  const std::int64_t expected = missive_service(
+      static_cast<std::int32_t>(entry), domains::as_bytes(std::span<const std::byte>(request)),
+      request.size(), domains::as_bytes(std::span<std::byte>(native)), native.size());
+  if (expected != static_cast<std::int64_t>(trial.reply_bytes) ||
+      std::memcmp(reply.data(), native.data(), trial.reply_bytes) != 0)
+    throw RunError(m.name + ": its reply is not the native service's; please report it");
+  std::vector<double> seconds;
+  for (int i = 0; i < calls; ++i) {
+    if (i % 256 == 0) check_interrupt();
+    seconds.push_back(measure::seconds_of([&] { domain->call(entry, request, reply); }));
+  }
+  trial.call = median(seconds);
+  return trial;
+}
+
+}  // namespace
+
+ExitStatus domains_list_command(const std::string& format, Terminal& terminal) {
+  if (format == "json") {
+    Json all = Json::array();
+    for (const domains::Mechanism& m : domains::mechanisms()) {
+      const std::string why_not = m.unavailable();
+      Json claims = Json::object();
+      for (const Claim& claim : kClaims) claims[claim.name] = m.claims.*claim.claim;
+      all.push_back(Json{{"name", m.name},
+                         {"what", m.what},
+                         {"available", why_not.empty() ? Json(true) : Json(why_not)},
+                         {"same_process", m.same_process},
+                         {"claims", std::move(claims)}});
+    }
+    terminal.out << all.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    return ExitStatus::ok;
+  }
+  if (format == "csv") terminal.out << "name,available,same_process,claims,what\n";
+  Table table({"mechanism", "here", "claims to contain", "what, or why not here"});
+  table.align_left(4);
+  for (const domains::Mechanism& m : domains::mechanisms()) {
+    const std::string why_not = m.unavailable();
+    if (format == "csv") {
+      terminal.out << fmt::format("{},{},{},{},{}\n", m.name, why_not.empty(), m.same_process,
+                                  csv_field(claims_text(m.claims, " ")),
+                                  csv_field(why_not.empty() ? m.what : why_not));
+      continue;
+    }
+    const std::string claims = claims_text(m.claims, ", ");
+    table.add({m.name, why_not.empty() ? "yes" : "NO", claims.empty() ? "nothing" : claims,
+               why_not.empty() ? m.what : why_not});
+  }
+  if (format != "csv") terminal.out << table.text();
+  return ExitStatus::ok;
+}
+
+ExitStatus domains_run_command(const DomainsRunCommand& command, Terminal& terminal) {
+  const domains::Mechanism& m = domains::mechanism(command.name);
+  const domains::Entry entry = entry_of(command.entry);
+  const std::size_t size = size_of(command.size);
+  if (const std::string why_not = m.unavailable(); !why_not.empty())
+    throw NotAvailable(m.name + ": " + why_not);
+  install_interrupt_handler();
+  const Trial t = try_domain(m, entry, size, command.calls);
+  if (command.format == "json") {
+    terminal.out << Json{{"mechanism", m.name},   {"entry", command.entry},
+                         {"request_bytes", size}, {"reply_bytes", t.reply_bytes},
+                         {"create_s", t.create},  {"first_call_s", t.first},
+                         {"call_s", t.call},      {"calls", command.calls}}
+                        .dump(2)
+                 << '\n';
+  } else if (command.format == "csv") {
+    terminal.out << "mechanism,entry,request_bytes,reply_bytes,create_s,first_call_s,call_s,calls\n"
+                 << fmt::format("{},{},{},{},{},{},{},{}\n", m.name, command.entry, size,
+                                t.reply_bytes, round_trip(t.create), round_trip(t.first),
+                                round_trip(t.call), command.calls);
+  } else {
+    terminal.out << fmt::format(
+        "{}: {} of {} -> {} bytes, the native service's reply\n  created in {}, first call {}, "
+        "median of {} calls {}\n",
+        m.name, command.entry, missive::to_string(Bytes{size}), t.reply_bytes,
+        seconds_text(t.create), seconds_text(t.first), command.calls, seconds_text(t.call));
+  }
+  return ExitStatus::ok;
+}
+
+}  // namespace missive::harness

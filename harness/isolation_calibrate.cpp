@@ -1,0 +1,71 @@
+#include "harness/isolation_calibrate.h"
+
+#include <chrono>
+#include <fstream>
+
+#include "harness/json_source.h"
+#include "harness/measurement_lock.h"
+#include "harness/micro_fit.h"
+#include "harness/output_dir.h"
+#include "models/error.h"
+#include "real/measure/micro_isolation.h"
+#include "real/process.h"
+
+namespace missive::harness {
+
+namespace {
+
+// A micro-measurement that came or changed its columns since the file was written makes it stale.
+bool complete(const ParameterSet& set) {
+  for (const measure::IsolationMicro& micro : measure::isolation_micros()) {
+    if (!measure::isolation_micro_unavailable(micro.name).empty()) continue;
+    if ((micro.call && !set.contains(micro.name + ".call_s")) ||
+        (micro.byte && !set.contains(micro.name + ".byte_s")) ||
+        (micro.item && !set.contains(micro.name + ".item_s")))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::filesystem::path isolation_parameters_file() {
+  std::filesystem::path file = host_parameters_file();
+  file.replace_extension("isolation.json");
+  return file;
+}
+
+ParameterSet calibrate_isolation(const CalibrateOptions& options) {
+  const auto lock = hold_measurement_lock();
+  std::vector<GroupedSample> all;
+  for (int g = 0; g < options.processes; ++g) {
+    options.progress("calibrating isolation primitives, process " + std::to_string(g + 1) + " of " +
+                     std::to_string(options.processes));
+    const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
+    const std::string text = run_in_child(
+        [&] { return encode_samples(measure::run_isolation_micros(options.repetitions, seed)); },
+        std::chrono::minutes(2), "calibration of isolation primitives");
+    for (measure::MicroSample& s : decode_samples(text)) all.push_back({std::move(s), g});
+  }
+  ParameterSet out;
+  for (const measure::IsolationMicro& m : measure::isolation_micros())
+    fit_micro(out, {m.name, m.what, m.call, m.byte, m.item}, all, options.seed);
+  return out;
+}
+
+ParameterSet load_or_calibrate_isolation(const CalibrateOptions& options) {
+  const auto file = isolation_parameters_file();
+  if (std::ifstream in(file); in) {
+    try {
+      ParameterSet set = ParameterSet::from_json(nlohmann::json::parse(in), file.string());
+      if (complete(set)) return set;
+    } catch (const nlohmann::json::exception&) {
+      options.progress(file.string() + ": not readable; calibrating anew");
+    }
+  }
+  ParameterSet made = calibrate_isolation(options);
+  write_atomically(file, made.to_json().dump(1) + "\n");
+  return made;
+}
+
+}  // namespace missive::harness

@@ -1,0 +1,262 @@
+#include "harness/isolation_compare.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "models/isolation.h"
+#include "real/domains/requests.h"
+
+namespace missive::harness {
+
+namespace {
+
+// Round trips through more domains than this leave the caches, of which there is no model.
+constexpr std::uint64_t kMostCached = 16;
+
+class Predictor {
+ public:
+  Predictor(const IsolationPoint& point, const IsolationSettings& settings,
+            const ParameterSet& parameters, const PublishedCatalogue& published)
+      : point_(point), settings_(settings), parameters_(parameters), published_(published) {}
+
+  std::map<std::string, IsolationPrediction> all() {
+    const std::string& m = point_.mechanism;
+    switch (point_.cell) {
+      case Cell::switching:
+        crossings();
+        break;
+      case Cell::creation:
+        creations();
+        break;
+      case Cell::execution:
+        for (const std::string& kernel : settings_.kernels) {
+          add("execution.crossing." + kernel,
+              message_cost(m, static_cast<double>(settings_.request.count)));
+          slow_down("execution.slowdown." + kernel);
+        }
+        break;
+      case Cell::sharing:
+        for (const Bytes size : settings_.sizes) {
+          const auto bytes = static_cast<double>(size.count);
+          const std::string x = std::to_string(size.count);
+          add("sharing.message.local." + x, sharing_cost(m, Sharing::local, bytes));
+          add("sharing.message.copy." + x, sharing_cost(m, Sharing::copy, bytes));
+          add("sharing.message.shared." + x, sharing_cost(m, Sharing::in_place, bytes));
+        }
+        break;
+      case Cell::density:
+      case Cell::security:
+        break;
+    }
+    return std::move(all_);
+  }
+
+ private:
+  void crossings() {
+    const auto once = crossing_cost(point_.mechanism);
+    add("switch.round_trip.hot", once);
+    for (const std::uint64_t n : settings_.chain)
+      if (once && n <= kMostCached)
+        add("switch.chain." + std::to_string(n),
+            Composition(once->why(), {}).add(static_cast<double>(n), *once));
+    for (const std::uint64_t n : settings_.round_robin)
+      if (n <= kMostCached)
+        for (const char* order : {"ordered", "random"})
+          add(fmt::format("switch.round_robin.{}.{}", order, n), once);
+  }
+
+  void creations() {
+    const auto made = creation_cost(point_.mechanism);
+    const auto ended = teardown_cost(point_.mechanism);
+    add("creation.first_call", made);
+    add("creation.teardown", ended);
+    if (made && ended)
+      add("creation.sustained", Composition(made->why(), {}).add(1, *made).add(1, *ended));
+  }
+
+  void add(const std::string& metric, const std::optional<Composition>& composition) {
+    if (!composition || !composition->missing(parameters_).empty()) return;
+    IsolationPrediction p;
+    p.value = composition->cost(parameters_);
+    p.unit = "s";
+    p.parameters = composition->parameters();
+    p.formula = composition->text();
+    for (const std::string& name : p.parameters)
+      p.provenance = std::max(p.provenance, parameters_.at(name).provenance);
+    all_[metric] = std::move(p);
+  }
+
+  // Native code runs at native speed. What a sandbox costs depends on compiler and code: no
+  // primitive here predicts it.
+  void slow_down(const std::string& metric) {
+    IsolationPrediction p;
+    p.unit = "1";
+    if (point_.mechanism.starts_with("wasm")) {
+      const PublishedValue& v = published_.at("wasm2c", "execution overhead, T2A");
+      p.value = 1 + v.value.value_or(0) / 100;
+      p.provenance = Provenance::published;
+      p.formula = "published: " + v.source;
+    } else if (crossing_cost(point_.mechanism) && point_.mechanism != "safe-rust") {
+      p.value = 1;
+      p.provenance = Provenance::assumed;
+      p.formula = "the same machine code, not translated";
+    } else {
+      return;
+    }
+    all_[metric] = std::move(p);
+  }
+
+  const IsolationPoint& point_;
+  const IsolationSettings& settings_;
+  const ParameterSet& parameters_;
+  const PublishedCatalogue& published_;
+  std::map<std::string, IsolationPrediction> all_;
+};
+
+struct Gathered {
+  std::string unit, note;
+  Groups groups;
+};
+
+// Metrics in the order the first process gave them.
+std::vector<std::pair<std::string, Gathered>> gather(
+    const std::vector<CellMeasurement>& processes) {
+  std::vector<std::pair<std::string, Gathered>> all;
+  for (const CellMeasurement& process : processes)
+    for (const CellValues& v : process.metrics) {
+      auto found = std::find_if(all.begin(), all.end(),
+                                [&](const auto& entry) { return entry.first == v.metric; });
+      if (found == all.end()) found = all.insert(all.end(), {v.metric, {v.unit, v.note, {}}});
+      if (!v.values.empty()) found->second.groups.push_back(v.values);
+    }
+  return all;
+}
+
+std::optional<Measured> measured_of(const Gathered& g, std::uint64_t seed) {
+  if (g.groups.empty()) return std::nullopt;
+  const Estimate e = median_by_group(g.groups, seed);
+  Measured m{e.value, e.low, e.high, e.n, std::nullopt};
+  if (e.n >= 2 && e.value > 0) m.noise_floor = noise_floor(g.groups, seed);
+  return m;
+}
+
+class IsolationComparison {
+ public:
+  IsolationComparison(const Experiment& e, const ParameterSet& parameters,
+                      const PublishedCatalogue& published, Result& result)
+      : e_(e), parameters_(parameters), published_(published), result_(result) {}
+
+  void add(const IsolationData& data) {
+    PointResult& out = result_.points.at(data.point);
+    out.metrics.clear();
+    if (!data.unavailable.empty()) return;  // no number of any kind
+    const IsolationPoint& point = e_.isolation->points[data.point];
+    std::map<std::string, IsolationPrediction> predicted;
+    if (e_.backend != Backend::real)
+      predicted = predict_cell(point, *e_.isolation, parameters_, published_);
+    for (const auto& [name, gathered] : gather(data.processes)) {
+      Metric m = metric(name, point.cell, gathered);
+      if (const auto p = predicted.find(name); p != predicted.end()) {
+        set_simulated(m, p->second);
+        predicted.erase(p);
+      }
+      judge(m);
+      observe(out.id, m, gathered.groups);
+      out.metrics.push_back(std::move(m));
+    }
+    for (const auto& [name, prediction] : predicted) {
+      // Where the machine answered, what it does not have (memory that is not shared) is no metric.
+      if (!data.processes.empty()) continue;
+      Metric m;
+      m.name = name;
+      m.phase = to_string(point.cell);
+      m.unit = prediction.unit;
+      set_simulated(m, prediction);
+      observe(out.id, m, {});
+      out.metrics.push_back(std::move(m));
+    }
+  }
+
+  void summarise() {
+    std::vector<double> errors;
+    std::size_t misses = 0;
+    for (const PointResult& point : result_.points)
+      for (const Metric& m : point.metrics) {
+        if (!m.within_tolerance || !m.relative_error || m.unit != "s") continue;
+        errors.push_back(std::abs(*m.relative_error));
+        misses += !*m.within_tolerance;
+      }
+    Summary& s = result_.summary;
+    s.compared = errors.size();
+    if (errors.empty()) return;
+    s.median_abs_relative_error = median(errors);
+    s.p90_abs_relative_error = quantile(errors, 0.9);
+    s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
+    s.within_tolerance = *s.median_abs_relative_error <= e_.isolation->median_tolerance &&
+                         misses * 10 <= errors.size();
+  }
+
+ private:
+  Metric metric(const std::string& name, Cell cell, const Gathered& gathered) {
+    Metric m;
+    m.name = name;
+    m.phase = to_string(cell);
+    m.unit = gathered.unit;
+    m.note = gathered.note;
+    m.measured = measured_of(gathered, e_.seed);
+    return m;
+  }
+
+  void set_simulated(Metric& m, const IsolationPrediction& p) {
+    m.simulated = p.value;
+    m.provenance = missive::to_string(p.provenance);
+    m.note = p.formula;
+    for (const std::string& name : p.parameters)
+      result_.parameters_used.set(name, parameters_.at(name));
+  }
+
+  void judge(Metric& m) const {
+    if (!m.simulated || !m.measured || !(m.measured->median > 0)) return;
+    m.relative_error = (*m.simulated - m.measured->median) / m.measured->median;
+    if (m.unit != "s") return;  // slow-downs are shown, not judged: no primitive predicts them
+    const double allowed =
+        std::max(e_.isolation->most_tolerance, m.measured->noise_floor.value_or(0));
+    m.within_tolerance = std::abs(*m.relative_error) <= allowed;
+  }
+
+  void observe(const std::string& point, const Metric& m, const Groups& groups) {
+    if (m.simulated)
+      result_.observations.push_back({point, "sim", m.phase, m.name, m.unit, 0, *m.simulated});
+    std::size_t repetition = 0;
+    for (const auto& group : groups)
+      for (const double value : group)
+        result_.observations.push_back(
+            {point, "real", m.phase, m.name, m.unit, repetition++, value});
+  }
+
+  const Experiment& e_;
+  const ParameterSet& parameters_;
+  const PublishedCatalogue& published_;
+  Result& result_;
+};
+
+}  // namespace
+
+std::map<std::string, IsolationPrediction> predict_cell(const IsolationPoint& point,
+                                                        const IsolationSettings& settings,
+                                                        const ParameterSet& parameters,
+                                                        const PublishedCatalogue& published) {
+  return Predictor(point, settings, parameters, published).all();
+}
+
+void compare_isolation(const Experiment& experiment, const std::vector<IsolationData>& data,
+                       const ParameterSet& parameters, const PublishedCatalogue& published,
+                       Result& result) {
+  IsolationComparison comparison(experiment, parameters, published, result);
+  for (const IsolationData& point : data) comparison.add(point);
+  comparison.summarise();
+}
+
+}  // namespace missive::harness

@@ -1,0 +1,208 @@
+#include "harness/isolation_measure.h"
+
+#include <algorithm>
+
+#include <sched.h>
+
+#include "real/domains/attack_matrix.h"
+#include "real/domains/cells/creation.h"
+#include "real/domains/cells/density.h"
+#include "real/domains/cells/execution.h"
+#include "real/domains/cells/sharing.h"
+#include "real/domains/cells/switch.h"
+#include "real/domains/domain.h"
+#include "real/measure/micro_isolation_list.h"
+#include "real/process.h"
+
+namespace missive::harness {
+
+namespace {
+
+// Its two sides spin, on two CPUs.
+constexpr const char* kSpinning = "process-spin";
+
+domains::DomainOptions domain_options(const std::string& mechanism) {
+  domains::DomainOptions o;
+  o.max_message = 4096;
+  o.peer_cpu = mechanism == kSpinning ? measure::second_cpu() : measure::first_cpu();
+  return o;
+}
+
+std::vector<std::size_t> sizes(const std::vector<std::uint64_t>& values) {
+  return {values.begin(), values.end()};
+}
+
+std::string metric_name(const domains::Series& s, Cell cell) {
+  std::string name = s.metric;
+  if (!s.variant.empty()) name += '.' + s.variant;
+  // Of an execution x is the size of the request, which the point's parameters have.
+  if (s.x != 0 && cell != Cell::execution) name += '.' + std::to_string(s.x);
+  return name;
+}
+
+void append(CellMeasurement& out, const domains::CellResult& result, Cell cell) {
+  for (const domains::Series& s : result.series)
+    out.metrics.push_back({metric_name(s, cell), s.unit == "bytes" ? "B" : s.unit, s.values, {}});
+  if (out.stopped_by.empty()) out.stopped_by = result.stopped_by;
+}
+
+domains::Entry kernel_of(const std::string& name) {
+  for (const domains::Entry entry : domains::kernels())
+    if (name == domains::name_of(entry)) return entry;
+  throw InputError("no kernel '" + name + "'");
+}
+
+CellMeasurement switching(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
+  domains::SwitchOptions o;
+  o.batches = e.repetitions;
+  o.batch_seconds = 1e-3;
+  o.domain = domain_options(m.name);
+  o.chain = sizes(e.isolation->chain);
+  o.round_robin = sizes(e.isolation->round_robin);
+  o.seed = seed;
+  CellMeasurement out;
+  append(out, domains::measure_switch(m, o), Cell::switching);
+  return out;
+}
+
+CellMeasurement creation(const domains::Mechanism& m, const Experiment& e) {
+  domains::CreationOptions o;
+  o.repetitions = e.repetitions;
+  o.sustained = e.repetitions;
+  o.domain = domain_options(m.name);
+  CellMeasurement out;
+  append(out, domains::measure_creation(m, o), Cell::creation);
+  return out;
+}
+
+// Creators that could use every CPU: in a process that is not pinned.
+CellMeasurement storms(const domains::Mechanism& m, const Experiment& e) {
+  domains::CreationOptions o;
+  o.repetitions = 1;
+  o.sustained = 0;
+  o.domain = domain_options(m.name);
+  o.domain.peer_cpu = -1;
+  for (const std::uint64_t n : e.isolation->creators) o.creators.push_back(static_cast<int>(n));
+  domains::CellResult result = domains::measure_creation(m, o);
+  std::erase_if(result.series,
+                [](const domains::Series& s) { return s.metric != "creation.storm"; });
+  CellMeasurement out;
+  append(out, result, Cell::creation);
+  return out;
+}
+
+CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
+  domains::ExecutionOptions o;
+  o.repetitions = e.repetitions;
+  o.batch_seconds = 2e-3;
+  o.request_bytes = e.isolation->request.count;
+  o.kernels.clear();
+  for (const std::string& kernel : e.isolation->kernels) o.kernels.push_back(kernel_of(kernel));
+  o.domain = domain_options(m.name);
+  o.seed = seed;
+  CellMeasurement out;
+  append(out, domains::measure_execution(m, o), Cell::execution);
+  return out;
+}
+
+CellMeasurement sharing(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
+  domains::SharingOptions o;
+  o.repetitions = e.repetitions;
+  o.batch_seconds = 1e-3;
+  o.sizes.clear();
+  for (const Bytes size : e.isolation->sizes) o.sizes.push_back(size.count);
+  o.domain = domain_options(m.name);
+  o.seed = seed;
+  CellMeasurement out;
+  append(out, domains::measure_sharing(m, o), Cell::sharing);
+  return out;
+}
+
+CellMeasurement density(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
+  domains::DensityOptions o;
+  o.domains = e.isolation->domains;
+  o.domain = domain_options(m.name);
+  o.seed = seed;
+  CellMeasurement out;
+  append(out, domains::measure_density(m, o), Cell::density);
+  return out;
+}
+
+CellMeasurement security(const domains::Mechanism& m) {
+  const domains::AttackMatrix matrix = domains::attack_matrix(m, {});
+  CellMeasurement out;
+  for (const domains::AttackOutcome& outcome : matrix.outcomes) {
+    CellValues v{domains::attacks().at(out.metrics.size()).name,
+                 "1",
+                 {},
+                 domains::name_of(outcome.verdict) + ": " + outcome.evidence};
+    if (outcome.verdict != domains::Verdict::not_applicable)
+      v.values.push_back(outcome.verdict == domains::Verdict::contained ? kContained
+                                                                        : kNotContained);
+    out.metrics.push_back(std::move(v));
+  }
+  out.broken_claims = domains::broken_claims(m.claims, matrix);
+  return out;
+}
+
+CellMeasurement measure_here(const domains::Mechanism& m, const IsolationPoint& point,
+                             const Experiment& e, std::uint64_t seed) {
+  switch (point.cell) {
+    case Cell::switching:
+      return switching(m, e, seed);
+    case Cell::creation:
+      return creation(m, e);
+    case Cell::execution:
+      return execution(m, e, seed);
+    case Cell::sharing:
+      return sharing(m, e, seed);
+    case Cell::density:
+      return density(m, e, seed);
+    case Cell::security:
+      return security(m);
+  }
+  throw std::logic_error("a cell without a measurement");
+}
+
+std::string encode(const CellMeasurement& m) {
+  Json metrics = Json::array();
+  for (const CellValues& v : m.metrics)
+    metrics.push_back(Json::array({v.metric, v.unit, v.values, v.note}));
+  return Json{{"metrics", metrics}, {"stopped_by", m.stopped_by}, {"broken", m.broken_claims}}.dump(
+      -1, ' ', false, Json::error_handler_t::replace);
+}
+
+CellMeasurement decode(const std::string& text) {
+  const Json json = Json::parse(text);
+  CellMeasurement m;
+  for (const Json& v : json["metrics"])
+    m.metrics.push_back({v[0], v[1], v[2].get<std::vector<double>>(), v[3]});
+  m.stopped_by = json["stopped_by"];
+  m.broken_claims = json["broken"].get<std::vector<std::string>>();
+  return m;
+}
+
+}  // namespace
+
+bool repeats(Cell cell) { return cell != Cell::density && cell != Cell::security; }
+
+CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& experiment,
+                             std::uint64_t seed) {
+  const domains::Mechanism& m = domains::mechanism(point.mechanism);
+  const auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(experiment.deadline);
+  measure::first_cpu();  // notes the CPUs before a child is pinned
+  CellMeasurement out = decode(run_in_child(
+      [&] {
+        measure::pin_to(measure::first_cpu());
+        return encode(measure_here(m, point, experiment, seed));
+      },
+      deadline, point.label));
+  if (point.cell == Cell::creation && !experiment.isolation->creators.empty()) {
+    const CellMeasurement storm = decode(run_in_child([&] { return encode(storms(m, experiment)); },
+                                                      deadline, point.label + " (storms)"));
+    out.metrics.insert(out.metrics.end(), storm.metrics.begin(), storm.metrics.end());
+  }
+  return out;
+}
+
+}  // namespace missive::harness

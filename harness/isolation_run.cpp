@@ -1,0 +1,159 @@
+#include "harness/isolation_run.h"
+
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "harness/isolation_calibrate.h"
+#include "harness/isolation_compare.h"
+#include "harness/measurement_lock.h"
+#include "harness/progress.h"
+#include "harness/published_files.h"
+#include "models/error.h"
+#include "models/random.h"
+#include "real/domains/domain.h"
+#include "real/process.h"
+
+namespace missive::harness {
+
+namespace {
+
+class IsolationRun {
+ public:
+  IsolationRun(const Experiment& e, const RunOptions& options)
+      : e_(e), options_(options), published_(load_published()), result_(empty_result(e)) {
+    data_.resize(e.isolation->points.size());
+    for (std::size_t i = 0; i < data_.size(); ++i) data_[i].point = i;
+  }
+
+  Result run() {
+    try {
+      std::shared_ptr<MeasurementLock> lock;
+      if (e_.backend != Backend::sim) lock = hold_measurement_lock();
+      find_unavailable();
+      if (e_.backend != Backend::real) parameters_ = load_or_calibrate_isolation(calibration());
+      checkpoint();
+      if (e_.backend != Backend::sim) measure_all();
+    } catch (const Interrupted&) {
+      result_.summary.interrupted = true;
+    }
+    compare();
+    return std::move(result_);
+  }
+
+ private:
+  void find_unavailable() {
+    std::map<std::string, std::string> reasons;
+    for (const std::string& name : e_.isolation->mechanisms) {
+      check_interrupt();
+      report(0, 0, "asking what runs here: " + name);
+      reasons[name] = domains::mechanism(name).unavailable();
+      if (!reasons[name].empty())
+        result_.summary.not_available.push_back(name + ": " + reasons[name]);
+    }
+    bool any = false;
+    for (IsolationData& d : data_) {
+      d.unavailable = reasons.at(e_.isolation->points[d.point].mechanism);
+      any |= d.unavailable.empty();
+    }
+    if (!any)
+      throw NotAvailable("none of the mechanisms asked for runs here: " +
+                         result_.summary.not_available.front());
+  }
+
+  CalibrateOptions calibration() const {
+    CalibrateOptions c;
+    c.progress = [this](const std::string& line) { report(0, 0, line); };
+    return c;
+  }
+
+  // Every round measures every cell once, in another order.
+  void measure_all() {
+    const int rounds = e_.isolation->processes;
+    std::size_t done = 0, all = 0;
+    for (const IsolationData& d : data_)
+      if (d.unavailable.empty())
+        all += repeats(e_.isolation->points[d.point].cell) ? static_cast<std::size_t>(rounds) : 1;
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<std::size_t> order;
+      for (const IsolationData& d : data_)
+        if (d.unavailable.empty() && (round == 0 || repeats(e_.isolation->points[d.point].cell)))
+          order.push_back(d.point);
+      Random random(e_.seed, static_cast<std::uint64_t>(round) + 1);
+      random.shuffle(order);
+      for (const std::size_t point : order) {
+        check_interrupt();
+        report(done++, all, e_.isolation->points[point].label);
+        measure(point, round);
+      }
+      checkpoint();
+    }
+  }
+
+  void measure(std::size_t index, int round) {
+    const IsolationPoint& point = e_.isolation->points[index];
+    if (failed_[index]) return;  // said once is enough
+    try {
+      CellMeasurement m =
+          measure_cell(point, e_, e_.seed + static_cast<std::uint64_t>(round) * 1000 + index);
+      for (const std::string& broken : m.broken_claims)
+        result_.summary.failures.push_back(point.mechanism +
+                                           " does not keep its promise: " + broken);
+      if (round == 0 && !m.stopped_by.empty() && options_.progress)
+        options_.progress->note(point.label + " stopped early: " + m.stopped_by);
+      data_[index].processes.push_back(std::move(m));
+    } catch (const NotAvailable& e) {
+      failed_[index] = true;
+      result_.summary.not_available.push_back(point.label + ": " + e.what());
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& e) {
+      failed_[index] = true;
+      result_.summary.failures.push_back(point.label + ": " + e.what());
+    }
+  }
+
+  void checkpoint() {
+    compare();
+    if (options_.checkpoint) options_.checkpoint(result_);
+  }
+
+  void compare() {
+    Result fresh = empty_result(e_);
+    fresh.summary.failures = result_.summary.failures;
+    fresh.summary.not_available = result_.summary.not_available;
+    fresh.summary.interrupted = result_.summary.interrupted;
+    compare_isolation(e_, data_, parameters_, published_, fresh);
+    result_ = std::move(fresh);
+  }
+
+  void report(std::size_t done, std::size_t all, const std::string& what) const {
+    if (options_.progress) options_.progress->update(done, all, what);
+  }
+
+  const Experiment& e_;
+  const RunOptions& options_;
+  PublishedCatalogue published_;
+  Result result_;
+  ParameterSet parameters_;
+  std::vector<IsolationData> data_;
+  std::map<std::size_t, bool> failed_;
+};
+
+}  // namespace
+
+Result run_isolation(const Experiment& experiment, const RunOptions& options) {
+  return IsolationRun(experiment, options).run();
+}
+
+std::vector<DoctorEntry> isolation_doctor_entries() {
+  std::vector<DoctorEntry> all;
+  for (const domains::Mechanism& m : domains::mechanisms()) {
+    const std::string why_not = m.unavailable();
+    all.push_back({"isolation", m.name, why_not.empty(), why_not.empty() ? m.what : why_not});
+  }
+  return all;
+}
+
+}  // namespace missive::harness
