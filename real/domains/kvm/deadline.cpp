@@ -118,6 +118,14 @@ Deadline::Deadline(std::chrono::nanoseconds limit, volatile std::uint8_t* flag) 
 
 Deadline::~Deadline() { thread_timer.due = 0; }
 
+void Deadline::stop_ticking() noexcept {
+  ThreadTimer& t = thread_timer;
+  if (t.tick == 0 || t.due != 0) return;
+  const itimerspec never{};
+  ::timer_settime(t.timer, 0, &never, nullptr);
+  t.tick = 0;
+}
+
 bool Deadline::passed() const { return thread_timer.passed; }
 
 }  // namespace missive::domains

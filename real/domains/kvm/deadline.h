@@ -5,7 +5,8 @@
 //
 // The timer is armed once and checks, when it fires, whether the call then under way is really
 // late; if not it is armed for the rest. So calls that are in time make no system call for it.
-// The signal is SIGRTMAX-1; a thread may see one after its last call, and its system calls EINTR.
+// The signal is SIGRTMAX-1; a thread may see one after its last call, and its system calls EINTR,
+// unless it stops the ticking first.
 
 #include <chrono>
 #include <cstdint>
@@ -23,6 +24,9 @@ class Deadline {
   Deadline& operator=(const Deadline&) = delete;
 
   bool passed() const;
+
+  // For a thread that makes no such calls for a while: takes the timer down until the next one.
+  static void stop_ticking() noexcept;
 };
 
 }  // namespace missive::domains

@@ -1,12 +1,15 @@
 // What the microVM promises beyond what every mechanism does (mechanisms_test.cpp): faults and
 // endless loops of a guest end the guest alone, and nothing of it stays.
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "real/domains/attacks.h"
@@ -134,6 +137,43 @@ TEST_F(Kvm, CallsInTimeAreNotCutByEarlierDeadlines) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(150);
   while (std::chrono::steady_clock::now() < end)
     ASSERT_EQ(domain->call(Entry::hash, request, reply), 32U);
+}
+
+volatile std::sig_atomic_t ticks = 0;
+
+TEST_F(Kvm, NoTimerTicksOnAfterTheLastDomain) {
+  struct sigaction count {
+  }, before;
+  create();  // installs the handler that is watched here
+  ASSERT_EQ(::sigaction(SIGRTMAX - 1, nullptr, &before), 0);
+  DomainOptions options;
+  options.deadline = std::chrono::milliseconds(20);
+  create(options)->call(Entry::null, {}, {});
+  count.sa_handler = [](int) { ticks = ticks + 1; };
+  ASSERT_EQ(::sigaction(SIGRTMAX - 1, &count, nullptr), 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  EXPECT_EQ(::sigaction(SIGRTMAX - 1, &before, nullptr), 0);
+  EXPECT_EQ(ticks, 0);
+}
+
+// Signals interrupt the making of machines as well as their running.
+TEST_F(Kvm, MachinesAreMadeAndRunUnderARainOfSignals) {
+  struct sigaction nothing {
+  }, before;
+  nothing.sa_handler = [](int) { ticks = ticks + 1; };
+  ASSERT_EQ(::sigaction(SIGALRM, &nothing, &before), 0);
+  const itimerval often{{0, 300}, {0, 300}}, never{};
+  ::setitimer(ITIMER_REAL, &often, nullptr);
+  Bytes request(60'000, std::byte{1}), reply(32);
+  std::string told;
+  try {
+    for (int i = 0; i < 40; ++i) create()->call(Entry::hash, request, reply);
+  } catch (const Error& e) {
+    told = e.what();
+  }
+  ::setitimer(ITIMER_REAL, &never, nullptr);
+  ::sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(told, "");
 }
 
 TEST_F(Kvm, AReplyThatClaimsTooMuchIsNotBelieved) {

@@ -64,6 +64,16 @@ Mapping guest_memory(std::uint64_t bytes) {
 
 UniqueFd open_kvm() { return UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)); }
 
+// A signal, such as a deadline's late tick, interrupts even the making of a machine.
+template <typename... Argument>
+int control(const UniqueFd& fd, unsigned long request, Argument... argument) {
+  int result;
+  do {
+    result = ::ioctl(fd.get(), request, argument...);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 kvm_segment flat_segment(std::uint16_t selector, std::uint8_t type, bool code) {
   kvm_segment s{};
   s.limit = 0xffffffff;
@@ -109,16 +119,18 @@ Machine::Machine(std::uint64_t bytes, std::uint64_t entry) : memory_(guest_memor
     if (errno == EMFILE) refuse("a machine");
     throw NotAvailable("kvm: " + cannot_open());
   }
-  machine_ = UniqueFd(::ioctl(kvm.get(), KVM_CREATE_VM, 0));
+  machine_ = UniqueFd(control(kvm, KVM_CREATE_VM, 0));
   if (!machine_) refuse("a machine");
-  const int run_size = ::ioctl(kvm.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
+  const int run_size = control(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (run_size <= 0) refuse("a CPU's state");
-  cpu_ = UniqueFd(::ioctl(machine_.get(), KVM_CREATE_VCPU, 0));
+  cpu_ = UniqueFd(control(machine_, KVM_CREATE_VCPU, 0));
   if (!cpu_) refuse("a virtual CPU");
   run_.map(cpu_.get(), static_cast<std::size_t>(run_size));
   give_memory();
   set_registers(entry);
 }
+
+Machine::~Machine() { Deadline::stop_ticking(); }
 
 Machine::RunState::~RunState() {
   if (run_ != nullptr) ::munmap(run_, size_);
@@ -139,7 +151,7 @@ void Machine::give_memory() {
   kvm_userspace_memory_region region{};
   region.memory_size = bytes;
   region.userspace_addr = reinterpret_cast<std::uint64_t>(at);
-  if (::ioctl(machine_.get(), KVM_SET_USER_MEMORY_REGION, &region) != 0) refuse("guest memory");
+  if (control(machine_, KVM_SET_USER_MEMORY_REGION, &region) != 0) refuse("guest memory");
 
   auto* tables = reinterpret_cast<std::uint64_t*>(at);
   constexpr std::size_t kEntries = 512;
@@ -152,7 +164,7 @@ void Machine::give_memory() {
 
 void Machine::set_registers(std::uint64_t entry) {
   kvm_sregs s{};
-  if (::ioctl(cpu_.get(), KVM_GET_SREGS, &s) != 0) refuse("a CPU's registers");
+  if (control(cpu_, KVM_GET_SREGS, &s) != 0) refuse("a CPU's registers");
   s.cr3 = kPageTables[0];
   s.cr0 = 0x80050033;  // PG AM WP NE ET MP PE
   s.cr4 = 0x620;       // PAE OSFXSR OSXMMEXCPT: SSE2 works
@@ -160,11 +172,11 @@ void Machine::set_registers(std::uint64_t entry) {
   s.cs = flat_segment(0x1b, 11, true);
   s.ds = s.es = s.fs = s.gs = s.ss = flat_segment(0x23, 3, false);
   s.tr.base = kTaskState;
-  if (::ioctl(cpu_.get(), KVM_SET_SREGS, &s) != 0) refuse("a CPU in 64-bit user mode");
+  if (control(cpu_, KVM_SET_SREGS, &s) != 0) refuse("a CPU in 64-bit user mode");
   kvm_regs r{};
   r.rip = entry;
   r.rflags = 0x3002;  // IOPL 3
-  if (::ioctl(cpu_.get(), KVM_SET_REGS, &r) != 0) refuse("a CPU's registers");
+  if (control(cpu_, KVM_SET_REGS, &r) != 0) refuse("a CPU's registers");
 }
 
 void Machine::run(std::uint16_t port, std::chrono::nanoseconds deadline) {

@@ -33,7 +33,7 @@ class Machine {
   // from kTables on, one to one. The program starts at `entry`. Throws NotAvailable, RunError for a
   // host limit (which one).
   Machine(std::uint64_t bytes, std::uint64_t entry);
-  ~Machine() = default;
+  ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
