@@ -89,16 +89,16 @@ CellResult measure_creation(const Mechanism& mechanism, const CreationOptions& o
     teardown.values.push_back(life.teardown);
   }
   CellResult result{mechanism.name, {create, first, second, teardown}, {}};
-  if (options.sustained > 0)
-    result.series.push_back({"creation.sustained",
-                             "",
-                             0,
-                             "s",
-                             {batch_seconds(static_cast<std::uint64_t>(options.sustained),
-                                            [&] { short_life(mechanism, options.domain); })}});
+  if (options.sustained > 0) {
+    Series s{"creation.sustained", "", 0, "s", {}};
+    for (int i = 0; i < options.repetitions; ++i)
+      s.values.push_back(batch_seconds(static_cast<std::uint64_t>(options.sustained),
+                                       [&] { short_life(mechanism, options.domain); }));
+    result.series.push_back(std::move(s));
+  }
   for (const int creators : options.creators) {
     Series s{"creation.storm", "", static_cast<std::uint64_t>(creators), "s", {}};
-    for (int i = 0; i < std::max(options.repetitions / 5, 1); ++i) {
+    for (int i = 0; i < std::max(options.repetitions / 4, 1); ++i) {
       check_interrupt();
       s.values.push_back(storm(mechanism, options.domain, creators, options.per_creator));
     }

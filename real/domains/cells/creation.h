@@ -22,10 +22,11 @@ struct CreationOptions {
 //   creation.first_call  create() and the first call answered: faults that creation put off
 //   included creation.second_call the next call: what is left when nothing is put off any more
 //   creation.teardown    the destructor, until nothing of the domain is left
-//   creation.sustained   create, call, destroy in a row; per domain, one value
+//   creation.sustained   create, call, destroy, so many in a row; per domain, one value for each
+//                        repetition
 //   creation.storm       x threads at once, each create, call, destroy in a row; wall-clock time
 //   over
-//                        the number of domains, one value for each repetition
+//                        the number of domains, a value for every fourth repetition
 // Whatever create() throws gets out; nothing is left then.
 CellResult measure_creation(const Mechanism& mechanism, const CreationOptions& options);
 

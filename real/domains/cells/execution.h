@@ -12,15 +12,15 @@ namespace missive::domains {
 
 struct ExecutionOptions {
   int repetitions = 10;
-  double batch_seconds = 4e-3;  // at least
+  double batch_seconds = 1e-4;  // at least
   std::size_t request_bytes = 32 * 1024;
   std::vector<Entry> kernels = missive::domains::kernels();
   DomainOptions domain;  // max_message is raised to request_bytes where it is less
   std::uint64_t seed = 1;
 };
 
-// For each kernel (the variant), x being the request's bytes; one value for each repetition, the
-// three kinds interleaved in random order:
+// For each kernel (the variant), x being the request's bytes; one value for each repetition, itself
+// the median of nine batches, the three kinds interleaved in random order:
 //   execution.native    s  the kernel called directly, as compiled into this program with -O2
 //   execution.domain    s  the same request through the domain
 //   execution.crossing  s  the null entry with the same request: crossing, and copy of the request

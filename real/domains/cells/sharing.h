@@ -9,8 +9,8 @@
 namespace missive::domains {
 
 struct SharingOptions {
-  int repetitions = 10;
-  double batch_seconds = 2e-3;  // at least
+  int repetitions = 20;
+  double batch_seconds = 2e-4;  // at least
   std::vector<std::size_t> sizes = {64, 1024, 16 * 1024, 256 * 1024, 1 << 20, 4 << 20, 16 << 20};
   DomainOptions domain;  // its sizes are set to what is needed
   std::uint64_t seed = 1;

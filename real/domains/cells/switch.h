@@ -10,8 +10,8 @@
 namespace missive::domains {
 
 struct SwitchOptions {
-  int batches = 12;
-  double batch_seconds = 2e-3;  // at least
+  int batches = 30;
+  double batch_seconds = 2e-4;  // at least
   DomainOptions domain;
   std::vector<std::size_t> chain = {2, 4, 8, 16, 32, 64};
   std::vector<std::size_t> round_robin = {1, 10, 100, 1000};
