@@ -32,9 +32,9 @@ constexpr std::size_t kPage = 4096;
 // How often a waiting caller looks whether the process lives, where nothing tells it so.
 constexpr std::chrono::milliseconds kSlice{20};
 constexpr int kSpinsPerLook = 1 << 12;
-// A spinning service that nobody asks goes to sleep after some 0.2 ms (`pause` takes up to 140
+// A spinning service that nobody asks goes to sleep after about 1 ms (`pause` takes up to 140
 // cycles): idle domains must not burn a CPU that others need.
-constexpr int kSpinsBeforeSleep = 1 << 12;
+constexpr int kSpinsBeforeSleep = 1 << 14;
 
 const char* name_of(MemorySignal signal) {
   switch (signal) {

@@ -71,9 +71,9 @@ void measure_kernel(Domain& domain, Entry entry, const ExecutionOptions& o, Cell
     for (int i = 0; i < kRounds; ++i) {
       random.shuffle(order);
       for (const std::size_t kind : order)
-        rounds[kind].push_back(kind == 0   ? batch_seconds(n[0], native)
-                               : kind == 1 ? batch_seconds(n[1], in_domain)
-                                           : batch_seconds(n[2], crossing));
+        rounds[kind].push_back(kind == 0   ? warm_batch_seconds(n[0], native)
+                               : kind == 1 ? warm_batch_seconds(n[1], in_domain)
+                                           : warm_batch_seconds(n[2], crossing));
     }
     for (std::size_t kind = 0; kind < 3; ++kind)
       seconds[kind].push_back(median(std::move(rounds[kind])));

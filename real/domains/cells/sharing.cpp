@@ -78,7 +78,7 @@ void measure_size(const Mechanism& mechanism, std::size_t size, const SharingOpt
   for (int r = 0; r < o.repetitions; ++r) {
     random.shuffle(order);
     for (const Way way : order)
-      seconds[way].push_back(batch_seconds(n[way], [&] { exchange.run(way); }));
+      seconds[way].push_back(warm_batch_seconds(n[way], [&] { exchange.run(way); }));
   }
   for (const Way way : {local, copy, shared})
     if (!seconds[way].empty())
