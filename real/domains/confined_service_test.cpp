@@ -51,18 +51,21 @@ pid_t service_pid() {
   return -1;
 }
 
-std::size_t groups_of_this_process() {
-  std::size_t found = 0;
+std::vector<std::string> groups_named(const std::string& prefix) {
+  std::vector<std::string> found;
   for (const char* controller : {"pids", "memory"}) {
     std::error_code ignored;
     const auto options = fs::directory_options::skip_permission_denied;
     for (const auto& each : fs::recursive_directory_iterator(
              std::string("/sys/fs/cgroup/") + controller, options, ignored)) {
-      const std::string mine = "missive-" + std::to_string(::getpid()) + "-";
-      if (each.path().filename().string().starts_with(mine)) ++found;
+      if (each.path().filename().string().starts_with(prefix)) found.push_back(each.path());
     }
   }
   return found;
+}
+
+std::size_t groups_of_this_process() {
+  return groups_named("missive-" + std::to_string(::getpid()) + "-").size();
 }
 
 class ConfinedService : public testing::TestWithParam<std::string> {
@@ -199,8 +202,11 @@ TEST_P(ConfinedService, EndsWhenItsHostIsKilled) {
     std::this_thread::sleep_for(10ms);
   }
   EXPECT_THAT(descendants(::getpid()), IsEmpty());
-  // Its control groups are removed by the next run that makes some.
+  // Its control groups are removed by whoever makes some next.
   mechanism_->create({});
+  for (const auto& each : groups_named("missive-" + std::to_string(host) + "-")) {
+    ADD_FAILURE() << "left behind: " << each;
+  }
   ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
@@ -269,6 +275,12 @@ TEST(SharedChannel, TellsAnEndFromADelay) {
   } catch (const DomainFault& e) {
     EXPECT_THAT(e.what(), HasSubstr("exit status 7"));
   }
+}
+
+TEST(Limits, LeaveNothingWhenAValueIsRefused) {
+  if (const auto why = limits_unavailable(); !why.empty()) GTEST_SKIP() << why;
+  EXPECT_THROW(Limits(1 << 20, ~0U), RunError) << "more processes than the kernel can number";
+  EXPECT_EQ(groups_of_this_process(), 0U);
 }
 
 TEST(Limits, BoundProcessesAndGoWithTheirOwner) {

@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <sstream>
 #include <thread>
 
@@ -93,6 +92,15 @@ void remove_groups_of_the_dead(const std::string& directory) {
   }
 }
 
+void sweep() {
+  for (const char* controller : {"memory", "pids"}) {
+    remove_groups_of_the_dead(find_hierarchy(controller).directory);
+  }
+}
+
+// Owners of groups in this process: the first one sweeps before it makes any, the last one after.
+std::atomic<int> owners{0};
+
 std::string unavailable() {
   for (const char* controller : {"memory", "pids"}) {
     if (find_hierarchy(controller).directory.empty()) {
@@ -110,11 +118,13 @@ std::string limits_unavailable() {
   return why;
 }
 
-Limits::Limits(std::uint64_t memory_bytes, unsigned processes) {
+// Delegates, so that the destructor removes what was made when a later step throws.
+Limits::Limits(std::uint64_t memory_bytes, unsigned processes) : Limits() {
   if (const std::string why = limits_unavailable(); !why.empty()) throw NotAvailable(why);
   static std::atomic<unsigned> made{0};
   const std::string name =
       kPrefix + std::to_string(::getpid()) + "-" + std::to_string(made.fetch_add(1));
+  if (owners.load() == 0) sweep();
   struct Limit {
     const char *controller, *v1, *v2;
     std::uint64_t value;
@@ -124,16 +134,12 @@ Limits::Limits(std::uint64_t memory_bytes, unsigned processes) {
     const Hierarchy where = find_hierarchy(limit.controller);
     const std::string path = where.directory + "/" + name;
     if (groups_.empty() || groups_.back().path != path) {
-      static std::once_flag swept;
-      std::call_once(swept, [] {
-        remove_groups_of_the_dead(find_hierarchy("memory").directory);
-        remove_groups_of_the_dead(find_hierarchy("pids").directory);
-      });
       if (::mkdir(path.c_str(), 0755) != 0) {
         const int error = errno;
         throw RunError("cannot make the control group " + path + ": " + std::strerror(error));
       }
       groups_.push_back({path, {}});
+      if (groups_.size() == 1) owners.fetch_add(1);
       groups_.back().members.reset(::open((path + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
       if (!groups_.back().members) throw_errno("cannot open " + path + "/cgroup.procs");
     }
@@ -154,12 +160,14 @@ void Limits::close() {
 
 Limits::~Limits() {
   using namespace std::chrono_literals;
+  if (groups_.empty()) return;
   for (const Group& group : groups_) {
     // A process counts as a member for a moment after it was reaped.
     for (int i = 0; i < 500 && ::rmdir(group.path.c_str()) != 0 && errno == EBUSY; ++i) {
       std::this_thread::sleep_for(1ms);
     }
   }
+  if (owners.fetch_sub(1) == 1) sweep();
 }
 
 }  // namespace missive::domains

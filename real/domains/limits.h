@@ -18,7 +18,7 @@ class Limits {
  public:
   Limits() = default;  // none
   // Makes the groups, below this process's own. Groups that a killed run of this program left are
-  // removed first. Throws NotAvailable, RunError.
+  // removed before the first and after the last of a process. Throws NotAvailable, RunError.
   Limits(std::uint64_t memory_bytes, unsigned processes);
   Limits(Limits&&) noexcept = default;
   Limits& operator=(Limits&&) = delete;
