@@ -37,13 +37,14 @@ std::filesystem::path isolation_parameters_file() {
 
 ParameterSet calibrate_isolation(const CalibrateOptions& options) {
   const auto lock = hold_measurement_lock();
+  const int repetitions = 4 * options.repetitions;  // they are short
   std::vector<GroupedSample> all;
   for (int g = 0; g < options.processes; ++g) {
     options.progress("calibrating isolation primitives, process " + std::to_string(g + 1) + " of " +
                      std::to_string(options.processes));
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
     const std::string text = run_in_child(
-        [&] { return encode_samples(measure::run_isolation_micros(options.repetitions, seed)); },
+        [&] { return encode_samples(measure::run_isolation_micros(repetitions, seed)); },
         std::chrono::minutes(2), "calibration of isolation primitives");
     for (measure::MicroSample& s : decode_samples(text)) all.push_back({std::move(s), g});
   }

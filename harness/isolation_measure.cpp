@@ -55,7 +55,6 @@ domains::Entry kernel_of(const std::string& name) {
 CellMeasurement switching(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::SwitchOptions o;
   o.batches = e.repetitions;
-  o.batch_seconds = 1e-3;
   o.domain = domain_options(m.name);
   o.chain = sizes(e.isolation->chain);
   o.round_robin = sizes(e.isolation->round_robin);
@@ -94,7 +93,6 @@ CellMeasurement storms(const domains::Mechanism& m, const Experiment& e) {
 CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::ExecutionOptions o;
   o.repetitions = e.repetitions;
-  o.batch_seconds = 2e-3;
   o.request_bytes = e.isolation->request.count;
   o.kernels.clear();
   for (const std::string& kernel : e.isolation->kernels) o.kernels.push_back(kernel_of(kernel));
@@ -108,7 +106,6 @@ CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std:
 CellMeasurement sharing(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::SharingOptions o;
   o.repetitions = e.repetitions;
-  o.batch_seconds = 1e-3;
   o.sizes.clear();
   for (const Bytes size : e.isolation->sizes) o.sizes.push_back(size.count);
   o.domain = domain_options(m.name);

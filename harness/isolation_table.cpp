@@ -72,17 +72,14 @@ std::string message_size(const PointResult& point) {
   return std::to_string(best);
 }
 
-// The way of passing a message that this mechanism has to take: in place where it can.
-const Metric* best_message(const PointResult* point) {
-  if (point == nullptr) return nullptr;
-  const std::string size = message_size(*point);
-  const Metric* shared = find(point, "sharing.message.shared." + size);
-  return shared != nullptr ? shared : find(point, "sharing.message.copy." + size);
+// Passed by value, or by pointer where that is what a call does.
+const Metric* message_of(const PointResult* point) {
+  return point == nullptr ? nullptr : find(point, "sharing.message.copy." + message_size(*point));
 }
 
 // Share of the time of a message that is not the writing and reading of it.
 std::optional<double> wasted(const PointResult* point, bool of_measured) {
-  const Metric* message = best_message(point);
+  const Metric* message = message_of(point);
   const Metric* local =
       point == nullptr ? nullptr : find(point, "sharing.message.local." + message_size(*point));
   const auto all = of_measured ? measured(message) : simulated(message);
@@ -251,19 +248,17 @@ class SeedTable {
     const auto creation = [&](const char* preset) {
       return published_range({published_.preset(preset).cells.at("creation").front()});
     };
-    std::string text =
+    return fmt::format(
         "\n  SFI: WebAssembly through wasm2c (guard, bounds, pooled); MicroVM: a KVM guest without "
-        "a kernel;\n  multiPIE: static PIEs in this process, and safe Rust. A value holds within a "
+        "a "
+        "kernel;\n  multiPIE: static PIEs in this process, and safe Rust. A value holds within a "
         "factor of two, native within 5 %.\n"
         "  execution: geometric mean over the kernels. sharing: share of the time of a message "
-        "that is neither writing nor reading.\n"
-        "  security: attacks contained of those that apply; side channels of the processor are "
-        "not among them.\n";
-    text += fmt::format(
+        "passed by value that is\n  neither writing nor reading it. security: attacks contained of "
+        "those that apply; none is on the processor.\n"
         "  The seed's SFI creation of 5 ms fits a JavaScript isolate ({}); a Wasm instance takes "
-        "{}. \"20x\" is then 100 ms or 100 us.\n",
+        "{}.\n  Its \"20 x\" means 100 ms by the first reading and 100 us by the second.\n",
         creation("seed-sfi-isolate"), creation("seed-sfi-instance"));
-    return text;
   }
 
   const Result& result_;
@@ -303,7 +298,7 @@ std::string mechanisms_block(const Result& result, const Experiment& e) {
     const Metric* hot = find(point(Cell::switching), "switch.round_trip.hot");
     const Metric* made = find(point(Cell::creation), "creation.first_call");
     const auto slower = slow_down(point(Cell::execution), true);
-    const Metric* message = best_message(point(Cell::sharing));
+    const Metric* message = message_of(point(Cell::sharing));
     const Metric* memory = last_of(point(Cell::density), "density.pss_per_domain");
     const auto attacks = attacks_of(result, name);
     if (hot == nullptr && made == nullptr && !slower && message == nullptr && memory == nullptr &&
