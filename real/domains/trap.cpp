@@ -243,6 +243,11 @@ void install(int signal, void (*handler)(int, siginfo_t*, void*), struct sigacti
 
 }  // namespace
 
+Outcome trap_detail::ended_by_trap() {
+  state.active.store(nullptr, std::memory_order_relaxed);
+  return state.outcome;
+}
+
 void trap_detail::arm_thread() { static thread_local const Armed armed; }
 
 void raise_trap(Trap trap, int code) {

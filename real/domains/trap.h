@@ -58,6 +58,8 @@ struct ThreadState {
 extern constinit thread_local ThreadState state;
 
 void arm_thread();
+// What a contained call that was jumped out of came to.
+Outcome ended_by_trap();
 
 }  // namespace trap_detail
 
@@ -78,9 +80,9 @@ template <auto Work, typename Argument>
   if (!t.armed) [[unlikely]]
     arm_thread();
   if (__builtin_setjmp(t.jump) != 0) {
-    // Nothing this frame had in registers is relied on: the thread's state is looked up again.
-    state.active.store(nullptr, std::memory_order_relaxed);
-    return state.outcome;
+    // Nothing this frame had in registers is relied on, not even an address the compiler kept:
+    // another function looks the thread's state up.
+    return ended_by_trap();
   }
   constexpr auto kRelaxed = std::memory_order_relaxed;
   t.deadline_ns.store(scope.deadline.count(), kRelaxed);
