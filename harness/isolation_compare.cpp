@@ -58,13 +58,14 @@ class Predictor {
     const auto once = crossing_cost(point_.mechanism);
     add("switch.round_trip.hot", once);
     for (const std::uint64_t n : settings_.chain)
-      if (once && n <= kMostCached)
+      if (n <= kMostCached)
         add("switch.chain." + std::to_string(n),
-            Composition(once->why(), {}).add(static_cast<double>(n), *once));
+            chain_cost(point_.mechanism, static_cast<double>(n)));
     for (const std::uint64_t n : settings_.round_robin)
       if (n <= kMostCached)
         for (const char* order : {"ordered", "random"})
-          add(fmt::format("switch.round_robin.{}.{}", order, n), once);
+          add(fmt::format("switch.round_robin.{}.{}", order, n),
+              crossing_among(point_.mechanism, static_cast<double>(n)));
   }
 
   void creations() {

@@ -157,13 +157,14 @@ TEST(IsolationCompare, MostTimesMustHoldAndTheirMedian) {
   const Experiment e =
       experiment(R"("mechanisms": ["call"], "cells": ["switch"], "chain": [2, 4, 8])");
   const double p = crossing_cost("call")->cost(parameters(1e-9));
+  const double hop = chain_cost("call", 1)->cost(parameters(1e-9));
   const auto with = [&](double hot) {
     return compared(e, {{0,
                          "",
                          {answer({{"switch.round_trip.hot", hot},
-                                  {"switch.chain.2", 2 * p},
-                                  {"switch.chain.4", 4 * p},
-                                  {"switch.chain.8", 8 * p}})}}});
+                                  {"switch.chain.2", 2 * hop},
+                                  {"switch.chain.4", 4 * hop},
+                                  {"switch.chain.8", 8 * hop}})}}});
   };
   EXPECT_EQ(with(p).summary.within_tolerance, true);
   const Result miss = with(p / 3);  // one in four is more than one in ten

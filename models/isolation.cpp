@@ -88,13 +88,21 @@ struct Structure {
   DomainFootprint footprint;
 };
 
-// What the interface itself costs: one call through a table, one into the service.
-const std::vector<CostTerm> kInterface{{2, "indirect_call.call_s"}};
+// What the interface itself costs: a call through the class's table, one into the service, and the
+// jump through the service's table of entries.
+const std::vector<CostTerm> kInterface{{3, "indirect_call.call_s"}};
+
+// A call that can be taken back (real/domains/trap.h): two more calls, and the callee-saved
+// registers put aside as in a change of stacks.
+const std::vector<CostTerm> kContained{{2, "indirect_call.call_s"}, {1, "register_switch.call_s"}};
 
 std::vector<CostTerm> with_interface(std::vector<CostTerm> terms) {
   terms.insert(terms.begin(), kInterface.begin(), kInterface.end());
   return terms;
 }
+
+// From so many domains on, hand-overs cost what they cost among many; below, between two.
+constexpr double kFewDomains = 5;
 
 // A child's first steps after fork(2), in both processes: pages of stack, heap and data that are
 // written again are copied. The number is that of the pages a small program writes at once.
@@ -105,14 +113,14 @@ std::map<std::string, Structure> make_structures() {
 
   Structure call;
   call.crossing = with_interface({});
-  call.crossing_why = "a call through the interface and one into the service";
+  call.crossing_why = "the interface, and nothing else";
   call.creation = {{1, "allocate.call_s"}};
   call.creation_why = "the object";
   call.teardown = {{0.5, "allocate.call_s"}};
   all["call"] = call;
   all["safe-rust"] = call;
-  all["safe-rust"].crossing = with_interface({{1, "indirect_call.call_s"}});
-  all["safe-rust"].crossing_why = "as a call, and one more: the shim in front of the safe crate";
+  all["safe-rust"].crossing = with_interface(kContained);
+  all["safe-rust"].crossing_why = "a call that can be taken back, into the safe crate";
 
   Structure coroutine;
   coroutine.crossing = with_interface({{2, "register_switch.call_s"}});
@@ -179,9 +187,12 @@ std::map<std::string, Structure> make_structures() {
   all["process-futex"] = futex;
 
   Structure spin = futex;
-  spin.crossing = with_interface({{2, "line_transfer.call_s"}});
+  spin.crossing = with_interface({{4, "line_transfer.call_s"}});
   spin.hand_overs = 0;
-  spin.crossing_why = "a cache line there and one back, between two CPUs that spin";
+  spin.crossing_why =
+      "a cache line there and one back, each written in two steps while the other side polls it: "
+      "it "
+      "crosses twice";
   all["process-spin"] = spin;
 
   Structure picoprocess = futex;
@@ -196,8 +207,9 @@ std::map<std::string, Structure> make_structures() {
   all["picoprocess"] = picoprocess;
 
   Structure wasm;
-  wasm.crossing = with_interface({{1, "indirect_call.call_s"}});
-  wasm.crossing_why = "a call into the compiled module; the way back out is a few stores";
+  wasm.crossing = with_interface(kContained);
+  wasm.crossing.push_back({1, "indirect_call.call_s"});
+  wasm.crossing_why = "a call that can be taken back, and one into the compiled module";
   wasm.copies = 1;
   wasm.creation = {{1, "reserve_space.call_s"},
                    {2, "protect_page.call_s"},
@@ -212,8 +224,8 @@ std::map<std::string, Structure> make_structures() {
   wasm.creation_why = "a mapping of the module's size, module data and stack touched";
   wasm.footprint = {.maps = 1, .address_space = 2 * 1048576.0};
   all["wasm-bounds"] = wasm;
-  wasm.creation = {{4, "allocate.call_s"}, {3, "file_write_touch.item_s"}};
-  wasm.creation_why = "an instance that is there; its pages come from the image when written";
+  wasm.creation = {{4, "allocate.call_s"}};
+  wasm.creation_why = "an instance taken from the pool; it was reset when it was given back";
   wasm.footprint = {.maps = 3, .address_space = 0x1p33};
   all["wasm-pooled"] = wasm;
 
@@ -298,6 +310,30 @@ std::optional<Composition> crossing_cost(const std::string& mechanism, bool peer
   if (s->hand_overs > 0)
     c.add(s->hand_overs, s->peer == Peer::thread ? "wake_thread.call_s" : "wake_process.call_s");
   return c;
+}
+
+std::optional<Composition> crossing_among(const std::string& mechanism, double domains) {
+  const Structure* s = find(mechanism);
+  if (s == nullptr || domains < 1) return std::nullopt;
+  if (domains < kFewDomains) {
+    if (domains > 1 && s->peer != Peer::none && s->hand_overs == 0) return std::nullopt;
+    return crossing_cost(mechanism);
+  }
+  if (s->peer == Peer::none) return crossing_cost(mechanism);
+  if (s->hand_overs == 0) return std::nullopt;
+  return Composition(s->crossing_why, s->crossing)
+      .add(s->hand_overs,
+           s->peer == Peer::thread ? "wake_many_threads.call_s" : "wake_many_processes.call_s");
+}
+
+std::optional<Composition> chain_cost(const std::string& mechanism, double length) {
+  const auto hop = crossing_among(mechanism, length);
+  if (!hop) return std::nullopt;
+  const Structure& s = *find(mechanism);
+  Composition c(hop->why(), {});
+  // Fixed costs of reading a few bytes, and of copying them in and out.
+  c.add(length, *hop).add(length, "read_l1.call_s");
+  return c.add(2 * length * s.copies, "copy_l1.call_s");
 }
 
 std::optional<Composition> creation_cost(const std::string& mechanism) {

@@ -58,6 +58,14 @@ std::vector<std::string> modelled_mechanisms();
 // runs on another CPU than the caller. Nothing when there is no model of the mechanism.
 std::optional<Composition> crossing_cost(const std::string& mechanism, bool peer_elsewhere = false);
 
+// One of `domains` calls in turn, each to the next of so many domains: where a scheduler is part of
+// it, hand-overs among many cost more than between two. Nothing for spinning services, which would
+// spin for one CPU.
+std::optional<Composition> crossing_among(const std::string& mechanism, double domains);
+
+// A message of a few bytes through `length` domains, one after the other, all hops together.
+std::optional<Composition> chain_cost(const std::string& mechanism, double length);
+
 // From create() to the reply of the first null call, deferred faults included.
 std::optional<Composition> creation_cost(const std::string& mechanism);
 

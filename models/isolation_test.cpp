@@ -25,6 +25,8 @@ ParameterSet all_parameters(double value) {
   for (const std::string& m : modelled_mechanisms()) {
     for (const std::string& p : crossing_cost(m)->parameters()) values.emplace_back(p, value);
     for (const std::string& p : creation_cost(m)->parameters()) values.emplace_back(p, value);
+    if (const auto many = chain_cost(m, 8))
+      for (const std::string& p : many->parameters()) values.emplace_back(p, value);
     for (const std::string& p : teardown_cost(m)->parameters()) values.emplace_back(p, value);
     for (const double bytes : {64.0, 1e5, 1e7})
       for (const std::string& p : sharing_cost(m, Sharing::copy, bytes)->parameters())
@@ -57,7 +59,7 @@ TEST(Crossing, OfAPipeIsTwoMessagesAPollAndTwoHandOvers) {
                              {"pipe_message.call_s", 1e-6},
                              {"poll_ready.call_s", 2e-7},
                              {"wake_process.call_s", 1.5e-6}});
-  EXPECT_NEAR(crossing_cost("process-pipe")->cost(p), 2e-9 + 2e-6 + 2e-7 + 3e-6, 1e-15);
+  EXPECT_NEAR(crossing_cost("process-pipe")->cost(p), 3e-9 + 2e-6 + 2e-7 + 3e-6, 1e-15);
 }
 
 TEST(Crossing, OfAPieIsACoroutineAndTwoWritesOfTheFsBase) {
@@ -77,6 +79,26 @@ TEST(Crossing, ASleepingServiceElsewhereHasNoModel) {
   EXPECT_FALSE(crossing_cost("process-pipe", true).has_value());
   EXPECT_TRUE(crossing_cost("process-spin", true).has_value());
   EXPECT_TRUE(crossing_cost("call", true).has_value());
+}
+
+TEST(Crossing, AmongManyDiffersOnlyWhereASchedulerDecides) {
+  auto p = all_parameters(1e-6);
+  p.set("wake_many_processes.call_s", {2e-6, "s", Provenance::measured, "test", 2e-6, 2e-6, ""});
+  EXPECT_NEAR(
+      crossing_among("process-futex", 10)->cost(p) - crossing_among("process-futex", 1)->cost(p),
+      2e-6, 1e-15);
+  EXPECT_EQ(crossing_among("pie", 10)->cost(p), crossing_cost("pie")->cost(p));
+  EXPECT_FALSE(crossing_among("process-spin", 8).has_value());
+  EXPECT_TRUE(crossing_among("process-spin", 1).has_value());
+}
+
+TEST(Crossing, OfAChainGrowsWithItsLength) {
+  const auto p = all_parameters(1e-9);
+  for (const std::string& m : modelled_mechanisms())
+    if (const auto longer = chain_cost(m, 16)) {
+      EXPECT_NEAR(longer->cost(p), 2 * chain_cost(m, 8)->cost(p), 1e-15) << m;
+      EXPECT_GT(longer->cost(p), 16 * crossing_cost(m)->cost(p)) << m;
+    }
 }
 
 TEST(Crossing, AnUnknownMechanismHasNoModel) {

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -133,14 +133,16 @@ void own_messages(Sampler& sample, const Queue& queue) {
   sample.add(0, 0, kCalls, t);
 }
 
-void hand_overs(Sampler& sample, const Queue& there, const Queue& back) {
+// One peer after the other.
+void hand_overs(Sampler& sample, const std::vector<std::unique_ptr<Queue>>& there,
+                const Queue& back) {
   const auto rounds = [&](std::uint64_t n) {
     for (std::uint64_t i = 0; i < n; ++i) {
-      there.send();
+      there[i % there.size()]->send();
       must(back.receive(), "mq_receive");
     }
   };
-  rounds(10);
+  rounds(4 * there.size());
   const double t = seconds_of([&] { rounds(kSwitches); });
   sample.add(2 * kSwitches, 0, 2 * kSwitches, t);
 }
@@ -266,54 +268,85 @@ void poll_ready(Sampler& sample) {
   sample.add(kCalls, 0, 0, t);
 }
 
-void wake_thread(Sampler& sample) {
-  const Queue there(0), back(1);
-  own_messages(sample, there);
-  std::atomic<bool> stop{false};
-  std::thread peer([&] {
-    while (there.receive() && !stop) back.send();
-  });
-  try {
-    hand_overs(sample, there, back);
-  } catch (...) {
-    stop = true;
-    there.send();
-    peer.join();
-    throw;
+namespace {
+
+// Services that each answer on a queue of their own; one back to the caller. Whoever waits there is
+// woken by the caller and wakes it again.
+struct Peers {
+  explicit Peers(int n) : back(n) {
+    for (int i = 0; i < n; ++i) there.push_back(std::make_unique<Queue>(i));
   }
-  stop = true;
-  there.send();
-  peer.join();
+  std::vector<std::unique_ptr<Queue>> there;
+  Queue back;
+};
+
+void serve(const Queue& there, const Queue& back, const std::atomic<bool>& stop) {
+  while (there.receive() && !stop) back.send();
 }
 
-void wake_process(Sampler& sample) {
-  const Queue there(0), back(1);
-  own_messages(sample, there);
-  const pid_t parent = ::getpid();
-  const pid_t peer = ::fork();
-  must(peer >= 0, "fork");
-  if (peer == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);
-    try {
-      while (there.receive()) back.send();
-    } catch (...) {
-    }
-    ::_exit(0);
-  }
-  const auto reap = [&] {
-    ::kill(peer, SIGKILL);
-    while (::waitpid(peer, nullptr, 0) < 0 && errno == EINTR) {
-    }
+void with_threads(Sampler& sample, int n) {
+  const Peers peers(n);
+  own_messages(sample, peers.back);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  const auto end = [&] {
+    stop = true;
+    for (std::size_t i = 0; i < threads.size(); ++i) peers.there[i]->send();
+    for (std::thread& t : threads) t.join();
   };
   try {
-    hand_overs(sample, there, back);
+    for (const auto& queue : peers.there)
+      threads.emplace_back([&stop, &peers, q = queue.get()] { serve(*q, peers.back, stop); });
+    hand_overs(sample, peers.there, peers.back);
   } catch (...) {
-    reap();
+    end();
     throw;
   }
-  reap();
+  end();
 }
+
+void with_processes(Sampler& sample, int n) {
+  const Peers peers(n);
+  own_messages(sample, peers.back);
+  const pid_t parent = ::getpid();
+  std::vector<pid_t> children;
+  const auto end = [&] {
+    for (const pid_t child : children) ::kill(child, SIGKILL);
+    for (const pid_t child : children)
+      while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+      }
+  };
+  try {
+    for (const auto& queue : peers.there) {
+      const pid_t child = ::fork();
+      must(child >= 0, "fork");
+      if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const std::atomic<bool> never{false};
+        try {
+          if (::getppid() == parent) serve(*queue, peers.back, never);
+        } catch (...) {
+        }
+        ::_exit(0);
+      }
+      children.push_back(child);
+    }
+    hand_overs(sample, peers.there, peers.back);
+  } catch (...) {
+    end();
+    throw;
+  }
+  end();
+}
+
+constexpr int kMany = 8;
+
+}  // namespace
+
+void wake_thread(Sampler& sample) { with_threads(sample, 1); }
+void wake_process(Sampler& sample) { with_processes(sample, 1); }
+void wake_many_threads(Sampler& sample) { with_threads(sample, kMany); }
+void wake_many_processes(Sampler& sample) { with_processes(sample, kMany); }
 
 void line_transfer(Sampler& sample) {
   constexpr std::uint32_t kRounds = 5000;

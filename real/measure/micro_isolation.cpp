@@ -84,6 +84,10 @@ const std::vector<IsolationMicro>& isolation_micros() {
        call, !byte, item, wake_thread},
       {"wake_process", "the same between two processes of one CPU", call, !byte, item,
        wake_process},
+      {"wake_many_threads", "as wake_thread, with eight other threads in turn", call, !byte, item,
+       wake_many_threads},
+      {"wake_many_processes", "as wake_process, with eight other processes in turn", call, !byte,
+       item, wake_many_processes},
       {"line_transfer",
        "hand-overs of a cache line between two threads that spin with pause, one way", call, !byte,
        !item, line_transfer},
@@ -128,10 +132,10 @@ const std::vector<IsolationMicro>& isolation_micros() {
       {"pipe_create", "pipe2 and two close", call, !byte, !item, pipe_create},
       {"unix_create", "socketpair and two close", call, !byte, !item, unix_create},
       {"memfd_create", "memfd_create, ftruncate and close", call, !byte, !item, memfd_create_close},
-      {"kvm_create", "a virtual machine with one page and one CPU", call, !byte, !item, kvm_create},
+      {"kvm_create", "a virtual machine of 4 MiB with one CPU", call, !byte, !item, kvm_create},
       {"kvm_end", "the end of a virtual machine", call, !byte, !item, kvm_end},
-      {"kvm_exit", "KVM_RUN of a guest that does nothing but an out instruction", call, !byte,
-       !item, kvm_exit},
+      {"kvm_exit", "KVM_RUN of a guest in user mode that does nothing but an out instruction", call,
+       !byte, !item, kvm_exit},
   };
   return table;
 }

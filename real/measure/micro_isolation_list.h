@@ -19,6 +19,8 @@ void unix_message(Sampler& sample);
 void poll_ready(Sampler& sample);
 void wake_thread(Sampler& sample);
 void wake_process(Sampler& sample);
+void wake_many_threads(Sampler& sample);
+void wake_many_processes(Sampler& sample);
 void line_transfer(Sampler& sample);
 
 // micro_memory.cpp
