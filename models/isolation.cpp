@@ -83,7 +83,10 @@ struct Structure {
   // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
   double copies = 0;
   const char* channel = nullptr;  // parameter of a byte through the kernel; nullptr: none
+  double channel_room = 0;        // bytes it holds; a longer message changes sides more often
   bool in_place = true;           // has memory that both sides see
+  bool native_reader = true;      // the service's reading is the C code that read_* stands for
+  bool reads_remotely = false;    // on another CPU than the writer
 
   DomainFootprint footprint;
 };
@@ -106,7 +109,7 @@ constexpr double kFewDomains = 5;
 
 // A child's first steps after fork(2), in both processes: pages of stack, heap and data that are
 // written again are copied. The number is that of the pages a small program writes at once.
-constexpr double kPagesWrittenAfterFork = 12;
+constexpr double kPagesWrittenAfterFork = 8;
 
 std::map<std::string, Structure> make_structures() {
   std::map<std::string, Structure> all;
@@ -119,16 +122,15 @@ std::map<std::string, Structure> make_structures() {
   call.teardown = {{0.5, "allocate.call_s"}};
   all["call"] = call;
   all["safe-rust"] = call;
+  all["safe-rust"].native_reader = false;
   all["safe-rust"].crossing = with_interface(kContained);
   all["safe-rust"].crossing_why = "a call that can be taken back, into the safe crate";
 
   Structure coroutine;
   coroutine.crossing = with_interface({{2, "register_switch.call_s"}});
   coroutine.crossing_why = "two exchanges of the callee-saved registers and the stack pointer";
-  coroutine.creation = {{1, "allocate.call_s"},
-                        {1, "anonymous_touch.call_s"},
-                        {1, "protect_page.call_s"},
-                        {1, "anonymous_touch.item_s"}};
+  coroutine.creation = {
+      {1, "allocate.call_s"}, {1, "region_start.call_s"}, {1, "protect_page.call_s"}};
   coroutine.creation_why = "a mapping, a guard page, and the first touch of the stack";
   coroutine.teardown = {{1, "unmap.call_s"}, {1, "unmap.item_s"}, {0.5, "allocate.call_s"}};
   coroutine.footprint = {.maps = 2, .address_space = 68 * 1024.0};
@@ -163,6 +165,7 @@ std::map<std::string, Structure> make_structures() {
   pipe.crossing_why = "two messages through pipes, a poll(2) for the deadline, two hand-overs";
   pipe.creation.push_back({2, "pipe_create.call_s"});
   pipe.channel = "pipe_message.byte_s";
+  pipe.channel_room = 65536;  // pipe(7)
   all["process-pipe"] = pipe;
 
   Structure socket = process;
@@ -189,6 +192,7 @@ std::map<std::string, Structure> make_structures() {
   Structure spin = futex;
   spin.crossing = with_interface({{4, "line_transfer.call_s"}});
   spin.hand_overs = 0;
+  spin.reads_remotely = true;
   spin.crossing_why =
       "a cache line there and one back, each written in two steps while the other side polls it: "
       "it "
@@ -211,21 +215,22 @@ std::map<std::string, Structure> make_structures() {
   wasm.crossing.push_back({1, "indirect_call.call_s"});
   wasm.crossing_why = "a call that can be taken back, and one into the compiled module";
   wasm.copies = 1;
-  wasm.creation = {{1, "reserve_space.call_s"},
-                   {2, "protect_page.call_s"},
-                   {3, "anonymous_touch.item_s"},
-                   {4, "allocate.call_s"}};
-  wasm.creation_why =
-      "8 GiB reserved, its first pages made accessible, module data and stack touched";
-  wasm.teardown = {{1, "unmap.call_s"}, {3, "unmap.item_s"}, {2, "allocate.call_s"}};
+  wasm.creation = {{4, "allocate.call_s"},
+                   {1, "reserve_space.call_s"},
+                   {1, "protect_page.call_s"},
+                   {1, "region_start.call_s"}};
+  wasm.creation_why = "8 GiB reserved, its first pages made accessible, one page of data written";
+  wasm.teardown = {{1, "region_end.call_s"}, {1, "unmap.call_s"}, {2, "allocate.call_s"}};
   wasm.footprint = {.maps = 2, .address_space = 0x1p33};
   all["wasm-guard"] = wasm;
-  wasm.creation[0].parameter = "anonymous_touch.call_s";
-  wasm.creation_why = "a mapping of the module's size, module data and stack touched";
+  wasm.creation = {{4, "allocate.call_s"}, {1, "region_start.call_s"}};
+  wasm.creation_why = "a mapping of what the module may grow to, one page of data written";
+  wasm.teardown = {{1, "region_end.call_s"}, {2, "allocate.call_s"}};
   wasm.footprint = {.maps = 1, .address_space = 2 * 1048576.0};
   all["wasm-bounds"] = wasm;
   wasm.creation = {{4, "allocate.call_s"}};
   wasm.creation_why = "an instance taken from the pool; it was reset when it was given back";
+  wasm.teardown = {{1, "unmap.call_s"}, {1, "unmap.item_s"}};
   wasm.footprint = {.maps = 3, .address_space = 0x1p33};
   all["wasm-pooled"] = wasm;
 
@@ -234,13 +239,19 @@ std::map<std::string, Structure> make_structures() {
   pie.crossing_why =
       "two exchanges of registers and stack as a coroutine, two writes of the fs base for the "
       "guest's own thread-local storage";
-  pie.creation = {{1, "allocate.call_s"},         {2, "file_write_touch.call_s"},
-                  {3, "file_write_touch.item_s"}, {1, "anonymous_touch.call_s"},
-                  {3, "anonymous_touch.item_s"},  {2, "protect_page.call_s"}};
+  pie.creation = {
+      {1, "allocate.call_s"},         {1, "memfd_create.call_s"},    {1, "region_start.call_s"},
+      {1, "file_write_touch.call_s"}, {2, "protect_page.call_s"},    {9, "anonymous_touch.item_s"},
+      {6, "file_write_touch.item_s"}, {6, "signal_delivery.call_s"}, {4, "system_call.call_s"}};
   pie.creation_why =
-      "the program's segments mapped from a file, pages it relocates copied, stack and heap "
-      "touched";
-  pie.teardown = {{2, "unmap.call_s"}, {6, "unmap.item_s"}, {0.5, "allocate.call_s"}};
+      "a file with the program's nine pages, a region for stack and heap, the six pages that "
+      "start-up "
+      "writes, and the six system calls it makes, each caught by a signal";
+  pie.teardown = {{1, "region_end.call_s"},
+                  {2, "unmap.call_s"},
+                  {15, "unmap.item_s"},
+                  {6, "system_call.call_s"},
+                  {0.5, "allocate.call_s"}};
   pie.footprint = {.maps = 5, .address_space = 1048576.0};
   all["pie"] = pie;
 
@@ -353,7 +364,9 @@ std::optional<Composition> message_cost(const std::string& mechanism, double byt
   if (s == nullptr) return std::nullopt;
   Composition c("the crossing, and what copies the message", {});
   c.add(1, *crossing_cost(mechanism)).add(1, copy_cost(s->copies, bytes));
-  if (s->channel != nullptr) c.add(bytes, s->channel);
+  if (s->channel == nullptr) return c;
+  c.add(bytes, s->channel);
+  if (s->channel_room > 0) c.add(2 * std::floor(bytes / s->channel_room), "wake_process.call_s");
   return c;
 }
 
@@ -362,8 +375,15 @@ std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sh
   const Structure* s = find(mechanism);
   if (s == nullptr || (sharing == Sharing::in_place && !s->in_place)) return std::nullopt;
   Composition c("the message written, passed, and read by the service", {});
-  c.add(1, fill_cost(1, bytes)).add(1, read_cost(1, bytes));
-  if (sharing == Sharing::local) return c.add(1, "indirect_call.call_s");
+  // The fixed cost of filling and of reading, and the two calls around them.
+  c.add(1, "fill_l1.call_s").add(1, "read_l1.call_s").add(2, "indirect_call.call_s");
+  c.add(1, fill_cost(1, bytes));
+  if (sharing == Sharing::local) return c.add(1, read_cost(1, bytes));
+  if (!s->native_reader) return std::nullopt;
+  if (s->reads_remotely)
+    c.add(bytes, "remote_read.byte_s");
+  else
+    c.add(1, read_cost(1, bytes));
   return c.add(
       1, sharing == Sharing::copy ? *message_cost(mechanism, bytes) : *crossing_cost(mechanism));
 }

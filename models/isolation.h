@@ -97,7 +97,7 @@ struct Regime {
   double from, to;        // bytes
 };
 inline constexpr std::array<Regime, 3> kCopyRegimes{{{"copy_l1.byte_s", 256, 12288},
-                                                     {"copy_l2.byte_s", 49152, 393216},
+                                                     {"copy_l2.byte_s", 28672, 393216},
                                                      {"copy_memory.byte_s", 6291456, 25165824}}};
 inline constexpr std::array<Regime, 3> kFillRegimes{{{"fill_l1.byte_s", 256, 24576},
                                                      {"fill_l2.byte_s", 98304, 786432},

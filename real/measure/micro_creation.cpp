@@ -5,7 +5,6 @@
 #include <cstring>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -226,8 +225,8 @@ void fork_start(Sampler& sample) {
   constexpr std::uint64_t kTimes = 8;
   const Word word;
   for (const std::size_t pages : {1U, 512U, 2048U}) {
-    std::vector<char> inherited(pages * kPage, 'p');
-    keep(inherited.data());
+    Mapping inherited = Mapping::anonymous(pages * kPage, "micro-measurement");
+    std::memset(inherited.writable().data(), 1, pages * kPage);
     double t = 0;
     for (std::uint64_t i = 0; i < kTimes; ++i) {
       pid_t child = -1;

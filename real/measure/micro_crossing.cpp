@@ -85,7 +85,7 @@ void must(bool good, const char* what) {
 
 // A message of `size` from this thread to itself.
 void self_messages(Sampler& sample, int to, int from) {
-  for (const std::size_t size : {16U, 1024U, 4096U, 16384U}) {
+  for (const std::size_t size : {16U, 1024U, 8192U, 49152U}) {
     std::vector<char> buffer(size, 'm');
     const double t = seconds_of([&] {
       for (std::uint64_t i = 0; i < kCalls / 4; ++i) {
@@ -256,6 +256,18 @@ void unix_message(Sampler& sample) {
   must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
   const UniqueFd from(ends[0]), to(ends[1]);
   self_messages(sample, to.get(), from.get());
+}
+
+void signal_delivery(Sampler& sample) {
+  struct sigaction quiet {};
+  quiet.sa_handler = [](int) {};
+  struct sigaction before {};
+  must(::sigaction(SIGUSR2, &quiet, &before) == 0, "sigaction");
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kCalls / 4; ++i) ::raise(SIGUSR2);
+  });
+  ::sigaction(SIGUSR2, &before, nullptr);
+  sample.add(kCalls / 4, 0, 0, t);
 }
 
 void poll_ready(Sampler& sample) {

@@ -1,8 +1,11 @@
 // Primitives of memory: first touches, mappings, copies and reads at sizes on either side of the
 // caches.
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
@@ -46,9 +49,21 @@ void touch_sizes(Sampler& sample, int fd, Part part) {
   }
 }
 
+// Mapped, so that it goes at once: what malloc keeps would make every later fork dearer.
+class Buffer {
+ public:
+  Buffer(std::size_t size, int value) : memory_(Mapping::anonymous(size, "micro-measurement")) {
+    std::memset(data(), value, size);
+  }
+  unsigned char* data() { return reinterpret_cast<unsigned char*>(memory_.writable().data()); }
+
+ private:
+  Mapping memory_;
+};
+
 void copies(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
   for (const std::size_t size : sizes) {
-    std::vector<char> from(size, 'a'), to(size, 'b');
+    Buffer from(size, 1), to(size, 2);
     const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
     std::memcpy(to.data(), from.data(), size);
     const double t = seconds_of([&] {
@@ -63,7 +78,7 @@ void copies(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_
 
 void fills(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
   for (const std::size_t size : sizes) {
-    std::vector<unsigned char> data(size, 3);
+    Buffer data(size, 3);
     const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
     int value = 0;
     const double t = seconds_of([&] {
@@ -95,7 +110,7 @@ void fills(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t
 
 void reads(Sampler& sample, const std::vector<std::size_t>& sizes, std::uint64_t bytes_in_all) {
   for (const std::size_t size : sizes) {
-    std::vector<unsigned char> data(size, 3);
+    Buffer data(size, 3);
     const std::uint64_t times = std::max<std::uint64_t>(1, bytes_in_all / size);
     std::uint64_t sum = read_all(data.data(), size);
     const double t = seconds_of([&] {
@@ -123,6 +138,61 @@ void file_write_touch(Sampler& sample) {
         static_cast<ssize_t>(kPage))
       throw_errno("micro-measurement: pwrite");
   touch_sizes(sample, file.get(), Part::map);
+}
+
+namespace {
+
+// One page of a new region: with it come the page tables above it.
+double region(Part part) {
+  constexpr std::size_t kBytes = 64 * kMiB;
+  void* p = MAP_FAILED;
+  const double mapping = seconds_of([&] {
+    p = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+               -1, 0);
+    if (p == MAP_FAILED) throw_errno("micro-measurement: mmap of 64 MiB");
+    static_cast<volatile char*>(p)[kBytes / 2] = 1;
+  });
+  const double unmapping = seconds_of([&] { ::munmap(p, kBytes); });
+  return part == Part::map ? mapping : unmapping;
+}
+
+void regions(Sampler& sample, Part part) {
+  constexpr std::uint64_t kTimes = 50;
+  double t = 0;
+  for (std::uint64_t i = 0; i < kTimes; ++i) t += region(part);
+  sample.add(kTimes, 0, 0, t);
+}
+
+}  // namespace
+
+void region_start(Sampler& sample) { regions(sample, Part::map); }
+void region_end(Sampler& sample) { regions(sample, Part::unmap); }
+
+// Written on the other CPU, read on this one.
+void remote_read(Sampler& sample) {
+  for (const std::size_t size : {48 * kKiB, 160 * kKiB, 384 * kKiB}) {
+    Buffer data(size, 3);
+    constexpr int kTimes = 8;
+    std::atomic<int> turn{0};
+    std::thread writer([&] {
+      pin_to(second_cpu());
+      for (int i = 0; i < kTimes; ++i) {
+        while (turn.load(std::memory_order_acquire) != 2 * i) std::this_thread::yield();
+        std::memset(data.data(), i, size);
+        turn.store(2 * i + 1, std::memory_order_release);
+      }
+    });
+    double t = 0;
+    std::uint64_t sum = 0;
+    for (int i = 0; i < kTimes; ++i) {
+      while (turn.load(std::memory_order_acquire) != 2 * i + 1) std::this_thread::yield();
+      t += seconds_of([&] { sum += read_all(data.data(), size); });
+      turn.store(2 * i + 2, std::memory_order_release);
+    }
+    writer.join();
+    keep(sum);
+    sample.add(0, kTimes * size, 0, t);
+  }
 }
 
 void reserve_space(Sampler& sample) {
@@ -169,7 +239,7 @@ void fill_l1(Sampler& sample) { fills(sample, {256, 3 * kKiB, 12 * kKiB, 24 * kK
 void fill_l2(Sampler& sample) { fills(sample, {96 * kKiB, 320 * kKiB, 768 * kKiB}, 16 * kMiB); }
 void fill_memory(Sampler& sample) { fills(sample, {12 * kMiB, 48 * kMiB}, 48 * kMiB); }
 void copy_l1(Sampler& sample) { copies(sample, {256, 2 * kKiB, 6 * kKiB, 12 * kKiB}, 8 * kMiB); }
-void copy_l2(Sampler& sample) { copies(sample, {48 * kKiB, 160 * kKiB, 384 * kKiB}, 16 * kMiB); }
+void copy_l2(Sampler& sample) { copies(sample, {28 * kKiB, 160 * kKiB, 384 * kKiB}, 16 * kMiB); }
 void copy_memory(Sampler& sample) { copies(sample, {6 * kMiB, 24 * kMiB}, 24 * kMiB); }
 void read_l1(Sampler& sample) { reads(sample, {256, 3 * kKiB, 12 * kKiB, 24 * kKiB}, 8 * kMiB); }
 void read_l2(Sampler& sample) { reads(sample, {96 * kKiB, 320 * kKiB, 768 * kKiB}, 8 * kMiB); }
