@@ -82,7 +82,7 @@ struct Structure {
 
   // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
   double copies = 0;
-  const char* channel = nullptr;  // parameter of a byte through the kernel; nullptr: none
+  const char* channel = nullptr;  // micro-measurement of a message through the kernel; or none
   double channel_room = 0;        // bytes it holds; a longer message changes sides more often
   bool in_place = true;           // has memory that both sides see
   bool native_reader = true;      // the service's reading is the C code that read_* stands for
@@ -103,6 +103,10 @@ std::vector<CostTerm> with_interface(std::vector<CostTerm> terms) {
   terms.insert(terms.begin(), kInterface.begin(), kInterface.end());
   return terms;
 }
+
+// Of a message that another CPU has read, so much is still in its caches when it is written again:
+// those lines are fetched for writing, as they are for reading.
+constexpr double kHeldByPeer = 384 * 1024;
 
 // From so many domains on, hand-overs cost what they cost among many; below, between two.
 constexpr double kFewDomains = 5;
@@ -129,8 +133,10 @@ std::map<std::string, Structure> make_structures() {
   Structure coroutine;
   coroutine.crossing = with_interface({{2, "register_switch.call_s"}});
   coroutine.crossing_why = "two exchanges of the callee-saved registers and the stack pointer";
-  coroutine.creation = {
-      {1, "allocate.call_s"}, {1, "region_start.call_s"}, {1, "protect_page.call_s"}};
+  coroutine.creation = {{1, "allocate.call_s"},
+                        {1, "anonymous_touch.call_s"},
+                        {1, "protect_page.call_s"},
+                        {1, "anonymous_touch.item_s"}};
   coroutine.creation_why = "a mapping, a guard page, and the first touch of the stack";
   coroutine.teardown = {{1, "unmap.call_s"}, {1, "unmap.item_s"}, {0.5, "allocate.call_s"}};
   coroutine.footprint = {.maps = 2, .address_space = 68 * 1024.0};
@@ -164,7 +170,7 @@ std::map<std::string, Structure> make_structures() {
   pipe.crossing = with_interface({{2, "pipe_message.call_s"}, {1, "poll_ready.call_s"}});
   pipe.crossing_why = "two messages through pipes, a poll(2) for the deadline, two hand-overs";
   pipe.creation.push_back({2, "pipe_create.call_s"});
-  pipe.channel = "pipe_message.byte_s";
+  pipe.channel = "pipe_message";
   pipe.channel_room = 65536;  // pipe(7)
   all["process-pipe"] = pipe;
 
@@ -172,7 +178,7 @@ std::map<std::string, Structure> make_structures() {
   socket.crossing = with_interface({{2, "unix_message.call_s"}, {1, "poll_ready.call_s"}});
   socket.crossing_why = "two messages through a socket, a poll(2) for the deadline, two hand-overs";
   socket.creation.push_back({1, "unix_create.call_s"});
-  socket.channel = "unix_message.byte_s";
+  socket.channel = "unix_message";
   all["process-unix"] = socket;
 
   Structure eventfd = process;
@@ -365,7 +371,9 @@ std::optional<Composition> message_cost(const std::string& mechanism, double byt
   Composition c("the crossing, and what copies the message", {});
   c.add(1, *crossing_cost(mechanism)).add(1, copy_cost(s->copies, bytes));
   if (s->channel == nullptr) return c;
-  c.add(bytes, s->channel);
+  c.add(bytes, std::string(s->channel) + ".byte_s");
+  // The service reads the header before it knows how much follows: one more read, half a message.
+  if (bytes > 0) c.add(0.5, std::string(s->channel) + ".call_s");
   if (s->channel_room > 0) c.add(2 * std::floor(bytes / s->channel_room), "wake_process.call_s");
   return c;
 }
@@ -381,7 +389,7 @@ std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sh
   if (sharing == Sharing::local) return c.add(1, read_cost(1, bytes));
   if (!s->native_reader) return std::nullopt;
   if (s->reads_remotely)
-    c.add(bytes, "remote_read.byte_s");
+    c.add(bytes + std::min(bytes, kHeldByPeer), "remote_read.byte_s");
   else
     c.add(1, read_cost(1, bytes));
   return c.add(

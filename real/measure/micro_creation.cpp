@@ -171,12 +171,15 @@ void end(pid_t child) {
   reap(child);
 }
 
-// `work` adds the seconds it wants counted.
+// `work` adds the seconds it wants counted. A sample each: what takes so long is interrupted now
+// and then, and a median over many forgets it.
 template <typename Work>
 void repeat(Sampler& sample, std::uint64_t times, const Work& work) {
-  double t = 0;
-  for (std::uint64_t i = 0; i < times; ++i) work(t);
-  sample.add(times, 0, 0, t);
+  for (std::uint64_t i = 0; i < times; ++i) {
+    double t = 0;
+    work(t);
+    sample.add(1, 0, 0, t);
+  }
 }
 
 // Everything counted, in one stretch.
@@ -227,18 +230,17 @@ void fork_start(Sampler& sample) {
   for (const std::size_t pages : {1U, 512U, 2048U}) {
     Mapping inherited = Mapping::anonymous(pages * kPage, "micro-measurement");
     std::memset(inherited.writable().data(), 1, pages * kPage);
-    double t = 0;
     for (std::uint64_t i = 0; i < kTimes; ++i) {
       pid_t child = -1;
-      t += seconds_of([&] {
+      const double t = seconds_of([&] {
         child = ::fork();
         if (child == 0) speak_and_wait(word);
         must(child > 0, "fork");
         word.await();
       });
       end(child);
+      sample.add(1, 0, pages, t);
     }
-    sample.add(kTimes, 0, kTimes * pages, t);
   }
 }
 

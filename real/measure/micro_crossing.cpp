@@ -85,15 +85,17 @@ void must(bool good, const char* what) {
 
 // A message of `size` from this thread to itself.
 void self_messages(Sampler& sample, int to, int from) {
-  for (const std::size_t size : {16U, 1024U, 8192U, 49152U}) {
-    std::vector<char> buffer(size, 'm');
+  constexpr std::uint64_t kMessages = 50;
+  for (const std::size_t size : {16U, 4096U, 24576U, 61440U}) {
+    const std::vector<char> message(size, 'm');
+    std::vector<char> received(size);
     const double t = seconds_of([&] {
-      for (std::uint64_t i = 0; i < kCalls / 4; ++i) {
-        must(::write(to, buffer.data(), size) == static_cast<ssize_t>(size), "write");
-        must(::read(from, buffer.data(), size) == static_cast<ssize_t>(size), "read");
+      for (std::uint64_t i = 0; i < kMessages; ++i) {
+        must(::write(to, message.data(), size) == static_cast<ssize_t>(size), "write");
+        must(::read(from, received.data(), size) == static_cast<ssize_t>(size), "read");
       }
     });
-    sample.add(kCalls / 4, kCalls / 4 * size, 0, t);
+    sample.add(kMessages, kMessages * size, 0, t);
   }
 }
 
