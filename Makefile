@@ -3,20 +3,22 @@ PRESET ?= release
 JOBS ?= $(shell nproc)
 PROGRAM := build/$(PRESET)/missive-sim
 
-CONFIGURE = cmake --preset $(PRESET) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
+# The first configuration speaks; later ones only if something is wrong. Tests need packages that `launch` does not install.
+CONFIGURE = cmake --preset $(PRESET) $(1) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
 
 .PHONY: launch test build bench lint setup clean
 
 launch: setup          ## installs what is missing, builds the program, runs the main job
-	$(CONFIGURE)
+	$(call CONFIGURE,$(if $(wildcard build/$(PRESET)/build.ninja),,-DMISSIVE_TESTS=OFF))
 	cmake --build --preset $(PRESET) -j $(JOBS) --target missive-sim
 	$(PROGRAM) experiments/launch.json
 
 test: build            ## the same for the tests
 	ctest --preset $(PRESET)
 
-build: setup
-	$(CONFIGURE)
+build:
+	scripts/setup --tests
+	$(call CONFIGURE,-DMISSIVE_TESTS=ON)
 	cmake --build --preset $(PRESET) -j $(JOBS)
 
 bench: build           ## micro-benchmarks (Google Benchmark)

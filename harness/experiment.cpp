@@ -1,12 +1,12 @@
 #include "harness/experiment.h"
 
 #include <algorithm>
-#include <set>
 #include <span>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "harness/experiment_kind.h"
 #include "harness/schema.h"
 #include "harness/sweep.h"
 #include "models/nearest.h"
@@ -152,50 +152,6 @@ class Editor {
   std::vector<Diagnostic> diagnostics_;
 };
 
-Json flat_parameters(const LaunchPoint& p) {
-  Json flat = Json::object();
-  flat["application"] = p.application;
-  flat["warm_with"] = p.warm_with;
-  flat["temperature"] = missive::to_string(p.temperature);
-  flat["verifier"] = p.verifier;
-  flat["delivery"] = p.delivery;
-  flat["handover"] = missive::to_string(p.hand_over);
-  flat["image.block_size"] = p.block_size.count;
-  flat["image.degree"] = p.degree;
-  flat["image.pack_small_files"] = p.pack_small_files;
-  flat["origin_link.rtt"] = to_seconds(p.origin_rtt);
-  flat["origin_link.bandwidth"] = p.origin_bandwidth.bytes_per_second;
-  return flat;
-}
-
-LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
-  Json resolved = effective;
-  LaunchPoint p;
-  for (const auto& [pointer, value] : sweep.values) {
-    const Json::json_pointer at(pointer);
-    if (pointer != "/temperature" && effective[at] != value) p.baseline = false;
-    resolved[at] = value;
-    if (!p.label.empty()) p.label += ' ';
-    p.label += value.is_string() ? value.get<std::string>() : value.dump();
-  }
-  p.application = resolved["application"];
-  p.warm_with = resolved["warm_with"];
-  p.temperature = parse_temperature(resolved["temperature"]);
-  p.verifier = resolved["verifier"];
-  p.delivery = resolved["delivery"];
-  p.hand_over = parse_hand_over(resolved["handover"]);
-  p.block_size = parse_bytes(resolved["image"]["block_size"]);
-  p.degree = resolved["image"]["degree"];
-  p.pack_small_files = resolved["image"]["pack_small_files"];
-  p.origin_rtt = parse_time(resolved["origin_link"]["rtt"]);
-  p.origin_bandwidth = parse_rate(resolved["origin_link"]["bandwidth"]);
-  p.parameters = flat_parameters(p);
-  // Sorted keys: the identity must not depend on the order in which this file lists them.
-  p.id = sha256_hex(nlohmann::json(p.parameters).dump()).substr(0, 8);
-  if (p.label.empty()) p.label = p.application;
-  return p;
-}
-
 Backend read_backend(const std::string& text) {
   return text == "sim" ? Backend::sim : text == "real" ? Backend::real : Backend::both;
 }
@@ -209,22 +165,6 @@ void read_settings(const Json& effective, Experiment& e) {
   e.require_real = effective["require_real"];
   e.repetitions = effective["repetitions"];
   e.deadline = parse_time(effective["deadline"]);
-  if (e.kind == "isolation") return;
-  e.native_repetitions = effective["native_repetitions"];
-  e.warmup = effective["warmup"];
-  const Json& tolerance = effective["tolerance"];
-  e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
-}
-
-// Two sweep values that mean the same ("64KiB", "65536B") would be one point twice.
-std::vector<Diagnostic> repeated_points(const JsonSource& source, const Experiment& e) {
-  std::set<std::string> ids;
-  for (const LaunchPoint& point : e.points)
-    if (!ids.insert(point.id).second)
-      return {source.at_value("/sweep", fmt::format("two of its points are the same ('{}'); "
-                                                    "remove one of the equal values",
-                                                    point.label))};
-  return {};
 }
 
 }  // namespace
@@ -239,6 +179,11 @@ std::string to_string(Backend backend) {
       return "both";
   }
   return "?";
+}
+
+std::string point_id(const Json& parameters) {
+  // Sorted keys: the identity must not depend on the order in which somebody lists them.
+  return sha256_hex(nlohmann::json(parameters).dump()).substr(0, 8);
 }
 
 Experiment make_experiment(const JsonSource& source, const Overrides& overrides) {
@@ -263,14 +208,7 @@ Experiment make_experiment(const JsonSource& source, const Overrides& overrides)
   e.sha256 = sha256_hex(source.text());
   e.effective = schema.with_defaults(editor.document());
   read_settings(e.effective, e);
-  if (e.kind == "isolation") {
-    e.isolation = read_isolation(e.effective);
-    return e;
-  }
-  for (const SweepPoint& point : expand_sweep(e.effective))
-    e.points.push_back(read_point(e.effective, point));
-  if (diagnostics = repeated_points(source, e); !diagnostics.empty())
-    throw InputErrors(std::move(diagnostics));
+  experiment_kind(e.kind).read(source, e);
   return e;
 }
 

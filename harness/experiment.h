@@ -7,11 +7,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "harness/isolation_experiment.h"
 #include "harness/json_source.h"
 #include "models/launch.h"
 #include "models/quantity.h"
@@ -39,6 +39,17 @@ struct LaunchPoint {
   bool baseline = true;  // every swept key but the temperature has the file's own value
 };
 
+// A point as result.json names it, whatever its kind.
+struct ExperimentPoint {
+  std::string id, label;
+  Json parameters;
+};
+
+// What only one kind of experiment has; its own files know the type (experiment_kind.h).
+struct KindSettings {
+  virtual ~KindSettings() = default;
+};
+
 struct Tolerance {
   double phase = 0.2, total = 0.1;  // relative
   Picos shortest_phase{};           // phases measured below are not judged
@@ -54,10 +65,14 @@ struct Experiment {
   int repetitions = 1, native_repetitions = 1, warmup = 0;
   Picos deadline{};
   Tolerance tolerance;
-  std::vector<LaunchPoint> points;             // kind "launch": never empty; unique ids
-  std::optional<IsolationSettings> isolation;  // kind "isolation"
+  std::vector<ExperimentPoint> grid;             // never empty; unique ids
+  std::vector<LaunchPoint> points;               // kind "launch": those of the grid, as launches
+  std::shared_ptr<const KindSettings> settings;  // other kinds
   Json effective;  // the file with everything resolved; itself a valid file
 };
+
+// 8 hexadecimal digits of a hash over a point's parameters, whatever the order of their keys.
+std::string point_id(const Json& parameters);
 
 // What the command line changes.
 struct Overrides {

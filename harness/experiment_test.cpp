@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/isolation_experiment.h"
 #include "harness/schema.h"
 #include "harness/test_support.h"
 #include "real/domains/domain.h"
@@ -322,10 +323,10 @@ std::string isolation_problem(const std::string& body, const Overrides& override
 
 TEST(IsolationExperiment, AllMechanismsAndCellsAreTheDefault) {
   const Experiment e = load_isolation("");
-  ASSERT_TRUE(e.isolation.has_value());
-  EXPECT_EQ(e.isolation->mechanisms.size(), domains::mechanisms().size());
-  EXPECT_EQ(e.isolation->cells.size(), std::size(kCells));
-  EXPECT_EQ(e.isolation->points.size(), e.isolation->mechanisms.size() * std::size(kCells));
+  EXPECT_EQ(isolation_settings(e).mechanisms.size(), domains::mechanisms().size());
+  EXPECT_EQ(isolation_settings(e).cells.size(), std::size(kCells));
+  EXPECT_EQ(isolation_settings(e).points.size(),
+            isolation_settings(e).mechanisms.size() * std::size(kCells));
   EXPECT_TRUE(e.points.empty());
 }
 
@@ -333,7 +334,7 @@ TEST(IsolationExperiment, PointsArePairsOfMechanismAndCellWithNamesOfTheirOwn) {
   const Experiment e = load_isolation(
       "\"mechanisms\": [\"call\", \"thread\"], \"cells\": [\"sharing\", \"switch\"],"
       "\"sizes\": [\"4KiB\"]");
-  const auto& points = e.isolation->points;
+  const auto& points = isolation_settings(e).points;
   ASSERT_EQ(points.size(), 4U);
   EXPECT_EQ(points[1].label, "call switch");
   EXPECT_EQ(points[2].parameters["sizes"][0], 4096);
@@ -345,7 +346,7 @@ TEST(IsolationExperiment, TheEffectiveFileIsCompleteAndMeansTheSame) {
   const Experiment e = load_isolation("\"mechanisms\": [\"call\"]");
   const Experiment again = make_experiment(JsonSource::parse(e.effective.dump(2), "again.json"));
   EXPECT_EQ(again.effective, e.effective);
-  EXPECT_EQ(again.isolation->points[0].id, e.isolation->points[0].id);
+  EXPECT_EQ(isolation_settings(again).points[0].id, isolation_settings(e).points[0].id);
 }
 
 TEST(IsolationExperiment, AMisspeltMechanismCellOrKernelIsReportedWithASuggestion) {
@@ -397,8 +398,8 @@ TEST(IsolationExperiment, TheCommandLineChangesWhatItHasAndNotItsKind) {
   overrides.sets = {"/processes=2", "/mechanisms=[\"call\"]"};
   const Experiment e = load_isolation("", overrides);
   EXPECT_EQ(e.repetitions, 7);
-  EXPECT_EQ(e.isolation->processes, 2);
-  EXPECT_EQ(e.isolation->mechanisms, std::vector<std::string>{"call"});
+  EXPECT_EQ(isolation_settings(e).processes, 2);
+  EXPECT_EQ(isolation_settings(e).mechanisms, std::vector<std::string>{"call"});
   EXPECT_THAT(isolation_problem("", set({"/kind=launch"})), HasSubstr("another kind"));
   EXPECT_THAT(isolation_problem("", set({"/verifier=mac"})), HasSubstr("points to nothing"));
 }
@@ -407,7 +408,7 @@ TEST(IsolationExperiment, AKickIsSmallerWithoutBeingTold) {
   Overrides kick;
   kick.profile = "kick";
   const Experiment e = load_isolation("\"processes\": 9, \"repetitions\": 9", kick);
-  EXPECT_LE(e.isolation->processes, 2);
+  EXPECT_LE(isolation_settings(e).processes, 2);
   EXPECT_LE(e.repetitions, 2);
 }
 

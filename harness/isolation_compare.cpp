@@ -157,10 +157,10 @@ class IsolationComparison {
     PointResult& out = result_.points.at(data.point);
     out.metrics.clear();
     if (!data.unavailable.empty()) return;  // no number of any kind
-    const IsolationPoint& point = e_.isolation->points[data.point];
+    const IsolationPoint& point = isolation_settings(e_).points[data.point];
     std::map<std::string, IsolationPrediction> predicted;
     if (e_.backend != Backend::real)
-      predicted = predict_cell(point, *e_.isolation, parameters_, published_);
+      predicted = predict_cell(point, isolation_settings(e_), parameters_, published_);
     for (const auto& [name, gathered] : gather(data.processes)) {
       Metric m = metric(name, point.cell, gathered);
       if (const auto p = predicted.find(name); p != predicted.end()) {
@@ -199,7 +199,7 @@ class IsolationComparison {
     s.median_abs_relative_error = median(errors);
     s.p90_abs_relative_error = quantile(errors, 0.9);
     s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
-    s.within_tolerance = *s.median_abs_relative_error <= e_.isolation->median_tolerance &&
+    s.within_tolerance = *s.median_abs_relative_error <= isolation_settings(e_).median_tolerance &&
                          misses * 10 <= errors.size();
   }
 
@@ -228,7 +228,7 @@ class IsolationComparison {
     if (m.phase == to_string(Cell::creation) && m.measured->median < kShortestAlone) return;
     if (m.unit != "s") return;  // slow-downs are shown, not judged: no primitive predicts them
     const double allowed =
-        std::max(e_.isolation->most_tolerance, m.measured->noise_floor.value_or(0));
+        std::max(isolation_settings(e_).most_tolerance, m.measured->noise_floor.value_or(0));
     m.within_tolerance = std::abs(*m.relative_error) <= allowed;
   }
 

@@ -1,11 +1,14 @@
 #include "harness/isolation_experiment.h"
 
-#include <span>
+#include <stdexcept>
 
+#include "harness/experiment_kind.h"
+#include "harness/isolation_run.h"
+#include "harness/isolation_table.h"
+#include "harness/published_files.h"
 #include "models/error.h"
 #include "models/nearest.h"
 #include "real/domains/domain.h"
-#include "real/zar/digest.h"
 
 namespace missive::harness {
 
@@ -31,11 +34,6 @@ Json parameters_of(const std::string& mechanism, Cell cell, const IsolationSetti
   if (cell == Cell::creation) p["creators"] = s.creators;
   if (cell == Cell::density) p["domains"] = s.domains;
   return p;
-}
-
-std::string id_of(const Json& parameters) {
-  const std::string text = nlohmann::json(parameters).dump();  // sorted keys
-  return zar::to_hex(zar::sha256(std::as_bytes(std::span(text)))).substr(0, 8);
 }
 
 }  // namespace
@@ -87,11 +85,33 @@ IsolationSettings read_isolation(const Json& effective) {
   for (const std::string& mechanism : s.mechanisms)
     for (const Cell cell : s.cells) {
       Json parameters = parameters_of(mechanism, cell, s);
-      const std::string id = id_of(parameters);
+      const std::string id = point_id(parameters);
       s.points.push_back(
           {id, mechanism + ' ' + to_string(cell), mechanism, cell, std::move(parameters)});
     }
   return s;
+}
+
+const IsolationSettings& isolation_settings(const Experiment& experiment) {
+  const auto* settings = dynamic_cast<const IsolationSettings*>(experiment.settings.get());
+  if (settings == nullptr) throw std::logic_error("not an experiment of kind isolation");
+  return *settings;
+}
+
+ExperimentKind isolation_kind() {
+  ExperimentKind kind;
+  kind.name = "isolation";
+  kind.read = [](const JsonSource&, Experiment& e) {
+    auto settings = std::make_shared<IsolationSettings>(read_isolation(e.effective));
+    for (const IsolationPoint& point : settings->points)
+      e.grid.push_back({point.id, point.label, point.parameters});
+    e.settings = std::move(settings);
+  };
+  kind.run = run_isolation;
+  kind.table = [](const Result& result, const Experiment& e) {
+    return isolation_table(result, e, load_published());
+  };
+  return kind;
 }
 
 }  // namespace missive::harness

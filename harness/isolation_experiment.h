@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/json_source.h"
+#include "harness/experiment.h"
 #include "models/quantity.h"
 
 namespace missive::harness {
@@ -25,7 +25,7 @@ struct IsolationPoint {
   Json parameters;  // as in result.json
 };
 
-struct IsolationSettings {
+struct IsolationSettings : KindSettings {
   std::vector<std::string> mechanisms, kernels;
   std::vector<Cell> cells;
   std::vector<Bytes> sizes;
@@ -39,5 +39,8 @@ struct IsolationSettings {
 
 // `effective` is a checked file of that kind with all defaults.
 IsolationSettings read_isolation(const Json& effective);
+
+// Those of an experiment of that kind. Throws std::logic_error for another.
+const IsolationSettings& isolation_settings(const Experiment& experiment);
 
 }  // namespace missive::harness

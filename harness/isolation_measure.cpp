@@ -56,8 +56,8 @@ CellMeasurement switching(const domains::Mechanism& m, const Experiment& e, std:
   domains::SwitchOptions o;
   o.batches = e.repetitions;
   o.domain = domain_options(m.name);
-  o.chain = sizes(e.isolation->chain);
-  o.round_robin = sizes(e.isolation->round_robin);
+  o.chain = sizes(isolation_settings(e).chain);
+  o.round_robin = sizes(isolation_settings(e).round_robin);
   o.seed = seed;
   CellMeasurement out;
   append(out, domains::measure_switch(m, o), Cell::switching);
@@ -81,7 +81,8 @@ CellMeasurement storms(const domains::Mechanism& m, const Experiment& e) {
   o.sustained = 0;
   o.domain = domain_options(m.name);
   o.domain.peer_cpu = -1;
-  for (const std::uint64_t n : e.isolation->creators) o.creators.push_back(static_cast<int>(n));
+  for (const std::uint64_t n : isolation_settings(e).creators)
+    o.creators.push_back(static_cast<int>(n));
   domains::CellResult result = domains::measure_creation(m, o);
   std::erase_if(result.series,
                 [](const domains::Series& s) { return s.metric != "creation.storm"; });
@@ -93,9 +94,10 @@ CellMeasurement storms(const domains::Mechanism& m, const Experiment& e) {
 CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::ExecutionOptions o;
   o.repetitions = e.repetitions;
-  o.request_bytes = e.isolation->request.count;
+  o.request_bytes = isolation_settings(e).request.count;
   o.kernels.clear();
-  for (const std::string& kernel : e.isolation->kernels) o.kernels.push_back(kernel_of(kernel));
+  for (const std::string& kernel : isolation_settings(e).kernels)
+    o.kernels.push_back(kernel_of(kernel));
   o.domain = domain_options(m.name);
   o.seed = seed;
   CellMeasurement out;
@@ -107,7 +109,7 @@ CellMeasurement sharing(const domains::Mechanism& m, const Experiment& e, std::u
   domains::SharingOptions o;
   o.repetitions = e.repetitions;
   o.sizes.clear();
-  for (const Bytes size : e.isolation->sizes) o.sizes.push_back(size.count);
+  for (const Bytes size : isolation_settings(e).sizes) o.sizes.push_back(size.count);
   o.domain = domain_options(m.name);
   o.seed = seed;
   CellMeasurement out;
@@ -117,7 +119,7 @@ CellMeasurement sharing(const domains::Mechanism& m, const Experiment& e, std::u
 
 CellMeasurement density(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::DensityOptions o;
-  o.domains = e.isolation->domains;
+  o.domains = isolation_settings(e).domains;
   o.domain = domain_options(m.name);
   o.seed = seed;
   CellMeasurement out;
@@ -194,7 +196,7 @@ CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& expe
         return encode(measure_here(m, point, experiment, seed));
       },
       deadline, point.label));
-  if (point.cell == Cell::creation && !experiment.isolation->creators.empty()) {
+  if (point.cell == Cell::creation && !isolation_settings(experiment).creators.empty()) {
     const CellMeasurement storm = decode(run_in_child([&] { return encode(storms(m, experiment)); },
                                                       deadline, point.label + " (storms)"));
     out.metrics.insert(out.metrics.end(), storm.metrics.begin(), storm.metrics.end());

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/experiment.h"
+#include "harness/isolation_experiment.h"
 
 namespace missive::harness {
 

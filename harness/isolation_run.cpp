@@ -23,7 +23,7 @@ class IsolationRun {
  public:
   IsolationRun(const Experiment& e, const RunOptions& options)
       : e_(e), options_(options), published_(load_published()), result_(empty_result(e)) {
-    data_.resize(e.isolation->points.size());
+    data_.resize(isolation_settings(e).points.size());
     for (std::size_t i = 0; i < data_.size(); ++i) data_[i].point = i;
   }
 
@@ -45,7 +45,7 @@ class IsolationRun {
  private:
   void find_unavailable() {
     std::map<std::string, std::string> reasons;
-    for (const std::string& name : e_.isolation->mechanisms) {
+    for (const std::string& name : isolation_settings(e_).mechanisms) {
       check_interrupt();
       report(0, 0, "asking what runs here: " + name);
       reasons[name] = domains::mechanism(name).unavailable();
@@ -54,7 +54,7 @@ class IsolationRun {
     }
     bool any = false;
     for (IsolationData& d : data_) {
-      d.unavailable = reasons.at(e_.isolation->points[d.point].mechanism);
+      d.unavailable = reasons.at(isolation_settings(e_).points[d.point].mechanism);
       any |= d.unavailable.empty();
     }
     if (!any)
@@ -70,21 +70,24 @@ class IsolationRun {
 
   // Every round measures every cell once, in another order.
   void measure_all() {
-    const int rounds = e_.isolation->processes;
+    const int rounds = isolation_settings(e_).processes;
     std::size_t done = 0, all = 0;
     for (const IsolationData& d : data_)
       if (d.unavailable.empty())
-        all += repeats(e_.isolation->points[d.point].cell) ? static_cast<std::size_t>(rounds) : 1;
+        all += repeats(isolation_settings(e_).points[d.point].cell)
+                   ? static_cast<std::size_t>(rounds)
+                   : 1;
     for (int round = 0; round < rounds; ++round) {
       std::vector<std::size_t> order;
       for (const IsolationData& d : data_)
-        if (d.unavailable.empty() && (round == 0 || repeats(e_.isolation->points[d.point].cell)))
+        if (d.unavailable.empty() &&
+            (round == 0 || repeats(isolation_settings(e_).points[d.point].cell)))
           order.push_back(d.point);
       Random random(e_.seed, static_cast<std::uint64_t>(round) + 1);
       random.shuffle(order);
       for (const std::size_t point : order) {
         check_interrupt();
-        report(done++, all, e_.isolation->points[point].label);
+        report(done++, all, isolation_settings(e_).points[point].label);
         measure(point, round);
       }
       checkpoint();
@@ -92,7 +95,7 @@ class IsolationRun {
   }
 
   void measure(std::size_t index, int round) {
-    const IsolationPoint& point = e_.isolation->points[index];
+    const IsolationPoint& point = isolation_settings(e_).points[index];
     if (failed_[index]) return;  // said once is enough
     try {
       CellMeasurement m =

@@ -212,8 +212,8 @@ class SeedTable {
       model.push_back(listed(values, [&](const SeedNumber& n) {
         return n.predicted ? number_text(row, *n.predicted) : std::string();
       }));
-      verdict.push_back(
-          row_verdict(values, seed_claim(published_, group.name, row), row, e_.isolation->domains));
+      verdict.push_back(row_verdict(values, seed_claim(published_, group.name, row), row,
+                                    isolation_settings(e_).domains));
     }
     line(row, "seed", seed);
     line("", "published", published);
@@ -293,7 +293,7 @@ std::string mechanisms_block(const Result& result, const Experiment& e) {
   Table table({"mechanism", "switch", "model", "creation", "model", "slow-down", "message", "model",
                "memory each", "attacks"});
   table.rule();
-  for (const std::string& name : e.isolation->mechanisms) {
+  for (const std::string& name : isolation_settings(e).mechanisms) {
     const auto point = [&](Cell cell) { return find_point(result, name, cell); };
     const Metric* hot = find(point(Cell::switching), "switch.round_trip.hot");
     const Metric* made = find(point(Cell::creation), "creation.first_call");
@@ -324,7 +324,7 @@ std::string attack_block(const Result& result, const Experiment& e) {
   Table table({"mechanism", "contained", "not contained"});
   table.align_left(3);
   table.rule();
-  for (const std::string& name : e.isolation->mechanisms) {
+  for (const std::string& name : isolation_settings(e).mechanisms) {
     const PointResult* point = find_point(result, name, Cell::security);
     const auto attacks = attacks_of(result, name);
     if (point == nullptr || !attacks) continue;
@@ -378,7 +378,8 @@ std::string summary_block(const Result& result, const Experiment& e) {
                      s.compared, p(s.median_abs_relative_error), p(s.p90_abs_relative_error),
                      p(s.max_abs_relative_error)));
     line(fmt::format("          allowed median {}; nine in ten within {} or their noise floor",
-                     p(e.isolation->median_tolerance), p(e.isolation->most_tolerance)));
+                     p(isolation_settings(e).median_tolerance),
+                     p(isolation_settings(e).most_tolerance)));
   }
   if (s.within_tolerance)
     line(*s.within_tolerance ? "verdict   within tolerance" : "verdict   NOT within tolerance");
@@ -468,7 +469,7 @@ std::optional<Attacks> attacks_of(const Result& result, const std::string& mecha
 
 std::string isolation_table(const Result& result, const Experiment& experiment,
                             const PublishedCatalogue& published) {
-  const IsolationSettings& s = *experiment.isolation;
+  const IsolationSettings& s = isolation_settings(experiment);
   std::string text = fmt::format("{}: {} mechanisms, {} cells, {} processes, seed {}, {}\n\n",
                                  result.name, s.mechanisms.size(), s.cells.size(), s.processes,
                                  result.seed, to_string(experiment.backend));

@@ -55,8 +55,8 @@ CellMeasurement answer(const std::vector<std::pair<std::string, double>>& values
 }
 
 std::size_t index_of(const Experiment& e, const std::string& label) {
-  for (std::size_t i = 0; i < e.isolation->points.size(); ++i)
-    if (e.isolation->points[i].label == label) return i;
+  for (std::size_t i = 0; i < isolation_settings(e).points.size(); ++i)
+    if (isolation_settings(e).points[i].label == label) return i;
   ADD_FAILURE() << label;
   return 0;
 }
@@ -95,9 +95,9 @@ TEST(IsolationCompare, PutsThePredictionBesideTheMedianOverProcesses) {
 TEST(IsolationCompare, TheSimulatedColumnDoesNotDependOnWhatWasMeasured) {
   const Experiment e = experiment(R"("mechanisms": ["call", "thread", "pie"])");
   std::vector<IsolationData> one, other;
-  for (std::size_t i = 0; i < e.isolation->points.size(); ++i) {
-    const auto names =
-        predict_cell(e.isolation->points[i], *e.isolation, parameters(1e-9), load_published());
+  for (std::size_t i = 0; i < isolation_settings(e).points.size(); ++i) {
+    const auto names = predict_cell(isolation_settings(e).points[i], isolation_settings(e),
+                                    parameters(1e-9), load_published());
     CellMeasurement low, high;
     for (const auto& [name, p] : names) {
       low.metrics.push_back({name, p.unit, {1e-9}, {}});
@@ -120,9 +120,9 @@ TEST(IsolationCompare, WhatIsPredictedIsNamedByPrimitivesOnly) {
   const Experiment e = experiment("");
   std::set<std::string> primitives;
   for (const measure::IsolationMicro& m : measure::isolation_micros()) primitives.insert(m.name);
-  for (const IsolationPoint& point : e.isolation->points)
+  for (const IsolationPoint& point : isolation_settings(e).points)
     for (const auto& [name, p] :
-         predict_cell(point, *e.isolation, parameters(1e-9), load_published()))
+         predict_cell(point, isolation_settings(e), parameters(1e-9), load_published()))
       for (const std::string& parameter : p.parameters)
         EXPECT_TRUE(primitives.contains(parameter.substr(0, parameter.find('.')))) << parameter;
 }
@@ -130,8 +130,8 @@ TEST(IsolationCompare, WhatIsPredictedIsNamedByPrimitivesOnly) {
 TEST(IsolationCompare, AMechanismThatIsNotHereNeverGetsANumber) {
   const Experiment e = experiment(R"("mechanisms": ["kvm", "call"])");
   std::vector<IsolationData> data;
-  for (std::size_t i = 0; i < e.isolation->points.size(); ++i) {
-    const bool kvm = e.isolation->points[i].mechanism == "kvm";
+  for (std::size_t i = 0; i < isolation_settings(e).points.size(); ++i) {
+    const bool kvm = isolation_settings(e).points[i].mechanism == "kvm";
     data.push_back({i, kvm ? "no /dev/kvm" : "", {}});
   }
   Result r = compared(e, data);
@@ -150,7 +150,9 @@ TEST(IsolationCompare, WithoutAPrimitiveThereIsNoPrediction) {
   const Experiment e = experiment(R"("mechanisms": ["pie"], "cells": ["switch"])");
   ParameterSet some;
   some.set("indirect_call.call_s", {1e-9, "s", Provenance::measured, "test", 0, 1, ""});
-  EXPECT_TRUE(predict_cell(e.isolation->points[0], *e.isolation, some, load_published()).empty());
+  EXPECT_TRUE(
+      predict_cell(isolation_settings(e).points[0], isolation_settings(e), some, load_published())
+          .empty());
 }
 
 TEST(IsolationCompare, MostTimesMustHoldAndTheirMedian) {
@@ -175,12 +177,12 @@ TEST(IsolationCompare, MostTimesMustHoldAndTheirMedian) {
 TEST(IsolationCompare, SlowDownsOfTranslatedCodeComeFromTheLiteratureAndAreNotJudged) {
   const Experiment e = experiment(
       R"("mechanisms": ["wasm-guard", "pie"], "cells": ["execution"], "kernels": ["hash"])");
-  const auto wasm =
-      predict_cell(e.isolation->points[0], *e.isolation, parameters(1e-9), load_published());
+  const auto wasm = predict_cell(isolation_settings(e).points[0], isolation_settings(e),
+                                 parameters(1e-9), load_published());
   EXPECT_EQ(wasm.at("execution.slowdown.hash").provenance, Provenance::published);
   EXPECT_GT(wasm.at("execution.slowdown.hash").value, 1);
-  const auto pie =
-      predict_cell(e.isolation->points[1], *e.isolation, parameters(1e-9), load_published());
+  const auto pie = predict_cell(isolation_settings(e).points[1], isolation_settings(e),
+                                parameters(1e-9), load_published());
   EXPECT_EQ(pie.at("execution.slowdown.hash").value, 1);
   const Result r = compared(e, {{0, "", {answer({{"execution.slowdown.hash", 3}})}}});
   EXPECT_EQ(r.summary.compared, 0U);

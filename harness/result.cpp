@@ -58,11 +58,8 @@ Result empty_result(const Experiment& experiment) {
   result.name = experiment.name;
   result.sha256 = experiment.sha256;
   result.seed = experiment.seed;
-  for (const LaunchPoint& point : experiment.points)
+  for (const ExperimentPoint& point : experiment.grid)
     result.points.push_back({point.id, point.label, point.parameters, {}, {}, {}});
-  if (experiment.isolation)
-    for (const IsolationPoint& point : experiment.isolation->points)
-      result.points.push_back({point.id, point.label, point.parameters, {}, {}, {}});
   return result;
 }
 

@@ -10,8 +10,13 @@
 
 namespace missive::harness {
 
+// CTest runs tests in the source folder; by hand, start them there too. (__FILE__ is no way to find
+// it: a compiler cache may make it relative.)
 inline std::filesystem::path source_dir() {
-  return std::filesystem::path(__FILE__).parent_path().parent_path();
+  static const std::filesystem::path dir = std::filesystem::current_path();
+  if (!std::filesystem::exists(dir / "experiments" / "schema"))
+    throw std::runtime_error(dir.string() + " is not the source folder; start the test there");
+  return dir;
 }
 
 inline void use_source_data() { setenv("MISSIVE_DATA_DIR", source_dir().c_str(), 1); }

@@ -1,22 +1,29 @@
-// The verbs `zar` and `trace`: thin calls over real/zar and real/launch.
+// The verb `zar`: images, by thin calls over real/zar.
 
-#include <filesystem>
+#include <memory>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
 
-#include "harness/commands.h"
+#include "harness/verb_list.h"
 #include "models/quantity.h"
 #include "real/fd.h"
 #include "real/launch/application.h"
-#include "real/trace/tracer.h"
 #include "real/zar/builder.h"
 #include "real/zar/image.h"
 
 namespace missive::harness {
 namespace {
+
+struct BuildCommand {
+  std::string tree, image;
+  std::string application;  // "": every file of the tree; else what its recorded start opens
+  std::string block_size = "64KiB";
+  std::uint32_t degree = 128;
+  bool no_packing = false;
+};
 
 // A file's bytes, mapped; the mapping outlives the descriptor (mmap(2)).
 Mapping map_file(const std::string& name) {
@@ -27,9 +34,7 @@ Mapping map_file(const std::string& name) {
   return Mapping::read_only(fd.get(), static_cast<std::size_t>(status.st_size), name);
 }
 
-}  // namespace
-
-ExitStatus zar_build_command(const ZarBuildCommand& command, Terminal& terminal) {
+ExitStatus build(const BuildCommand& command, Terminal& terminal) {
   zar::BuildOptions options;
   try {
     const Bytes size = parse_bytes(command.block_size);
@@ -54,7 +59,7 @@ ExitStatus zar_build_command(const ZarBuildCommand& command, Terminal& terminal)
   return ExitStatus::ok;
 }
 
-ExitStatus zar_ls_command(const std::string& name, Terminal& terminal) {
+ExitStatus list(const std::string& name, Terminal& terminal) {
   const Mapping mapping = map_file(name);
   const zar::Image image = zar::Image::open(mapping.bytes(), name);
   for (const zar::Entry& entry : image.entries()) {
@@ -67,8 +72,8 @@ ExitStatus zar_ls_command(const std::string& name, Terminal& terminal) {
   return ExitStatus::ok;
 }
 
-ExitStatus zar_verify_command(const std::string& file, const std::string& name,
-                              Terminal& terminal) {
+// `name`: what it must be, 64 hexadecimal digits; "" prints the name it has.
+ExitStatus verify(const std::string& file, const std::string& name, Terminal& terminal) {
   const Mapping mapping = map_file(file);
   const zar::Image image = zar::Image::open(mapping.bytes(), file);
   const zar::Recipe recipe = zar::make_recipe(mapping.bytes(), image.block_size(), image.degree());
@@ -80,32 +85,35 @@ ExitStatus zar_verify_command(const std::string& file, const std::string& name,
   return ExitStatus::ok;
 }
 
-ExitStatus trace_command(const TraceCommand& command, Terminal& terminal) {
-  std::filesystem::path file;
-  if (!command.record.empty()) {
-    const launch::Application& application = launch::application(command.what);
-    file = command.record;
-    trace::record_trace(application, launch::ensure_root(application), file);
-  } else if (std::filesystem::exists(command.what)) {
-    file = command.what;
-  } else {
-    file = launch::trace_file(launch::application(command.what));
-  }
-  const launch::LaunchTrace trace = launch::read_trace(file);
-  Json facts = Json::object();
-  facts["files"] = trace.selection.files.size();
-  facts["runs"] = trace.selection.runs.size();
-  facts["opens"] = trace.opens;
-  facts["lookups_found"] = trace.lookups_found;
-  facts["lookups_missing"] = trace.lookups_missing;
-  facts["pages_touched"] = trace.pages_touched;
-  if (command.json) {
-    terminal.out << facts.dump(2) << '\n';
-    return ExitStatus::ok;
-  }
-  for (const auto& [key, value] : facts.items())
-    terminal.out << fmt::format("{} {}\n", key, value.dump());
-  return ExitStatus::ok;
+}  // namespace
+
+void add_zar_verb(Verbs& verbs) {
+  CLI::App* zar = verbs.add("zar", "build, list and verify application images");
+  zar->require_subcommand(1);
+
+  auto command = std::make_shared<BuildCommand>();
+  CLI::App* verb = Verbs::add(zar, "build", "pack a directory tree into an image");
+  verb->add_option("TREE", command->tree, "directory")->required();
+  verb->add_option("IMAGE", command->image, "file to write")->required();
+  verb->add_option("--application", command->application,
+                   "only the files its recorded start opens");
+  verb->add_option("--block-size", command->block_size, "power of two, 4KiB to 1MiB")
+      ->default_str("64KiB");
+  verb->add_option("--degree", command->degree, "children of a tree node")
+      ->check(CLI::Range(2, 256))
+      ->default_str("128");
+  verb->add_flag("--no-packing", command->no_packing, "every file starts on a page");
+  verbs.act(verb, [command](Terminal& terminal) { return build(*command, terminal); });
+
+  auto image = std::make_shared<std::string>();
+  auto name = std::make_shared<std::string>();
+  verb = Verbs::add(zar, "ls", "list an image: mode, size, offset, path");
+  verb->add_option("IMAGE", *image, "image file")->required();
+  verbs.act(verb, [image](Terminal& terminal) { return list(*image, terminal); });
+  verb = Verbs::add(zar, "verify", "hash an image and print or check its name");
+  verb->add_option("IMAGE", *image, "image file")->required();
+  verb->add_option("NAME", *name, "what its name must be, 64 hexadecimal digits");
+  verbs.act(verb, [image, name](Terminal& terminal) { return verify(*image, *name, terminal); });
 }
 
 }  // namespace missive::harness

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include <fmt/format.h>
 
-#include "harness/commands.h"
 #include "harness/result_files.h"
 #include "harness/result_table.h"
 #include "harness/table.h"
+#include "harness/verb_list.h"
 #include "models/nearest.h"
 #include "models/quantity.h"
 #include "models/statistics.h"
@@ -21,6 +22,12 @@
 namespace missive::harness {
 
 namespace {
+
+struct RunCommand {
+  std::string name, entry = "hash", size = "4KiB";
+  std::string format = "table";
+  int calls = 1000;
+};
 
 struct Claim {
   const char* name;
@@ -95,9 +102,7 @@ Trial try_domain(const domains::Mechanism& m, domains::Entry entry, std::size_t 
   return trial;
 }
 
-}  // namespace
-
-ExitStatus domains_list_command(const std::string& format, Terminal& terminal) {
+ExitStatus list(const std::string& format, Terminal& terminal) {
   if (format == "json") {
     Json all = Json::array();
     for (const domains::Mechanism& m : domains::mechanisms()) {
@@ -132,7 +137,8 @@ ExitStatus domains_list_command(const std::string& format, Terminal& terminal) {
   return ExitStatus::ok;
 }
 
-ExitStatus domains_run_command(const DomainsRunCommand& command, Terminal& terminal) {
+// Creates one domain, checks its reply against the native service's, and says what it took.
+ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const domains::Mechanism& m = domains::mechanism(command.name);
   const domains::Entry entry = entry_of(command.entry);
   const std::size_t size = size_of(command.size);
@@ -160,6 +166,28 @@ ExitStatus domains_run_command(const DomainsRunCommand& command, Terminal& termi
         seconds_text(t.create), seconds_text(t.first), command.calls, seconds_text(t.call));
   }
   return ExitStatus::ok;
+}
+
+}  // namespace
+
+void add_domains_verb(Verbs& verbs) {
+  CLI::App* domains = verbs.add("domains", "list isolation mechanisms, or call one");
+  domains->require_subcommand(1);
+  auto command = std::make_shared<RunCommand>();
+  CLI::App* verb = Verbs::add(domains, "list", "name, whether it runs here, what it claims");
+  add_format(verb, command->format);
+  verbs.act(verb, [command](Terminal& terminal) { return list(command->format, terminal); });
+  verb = Verbs::add(domains, "run", "create one domain and call it");
+  verb->add_option("NAME", command->name, "mechanism, as listed")->required();
+  verb->add_option("--entry", command->entry,
+                   "what it computes: null, hash, sort, json_scan, lookup, walk, sum")
+      ->default_str("hash");
+  verb->add_option("--size", command->size, "bytes of the request")->default_str("4KiB");
+  verb->add_option("--calls", command->calls, "timed calls")
+      ->check(CLI::Range(1, 10'000'000))
+      ->default_str("1000");
+  add_format(verb, command->format);
+  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
 }
 
 }  // namespace missive::harness

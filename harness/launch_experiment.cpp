@@ -1,0 +1,85 @@
+// Experiments of kind "launch": which launches a file asks for.
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "harness/experiment_kind.h"
+#include "harness/result_table.h"
+#include "harness/sweep.h"
+
+namespace missive::harness {
+namespace {
+
+Json flat_parameters(const LaunchPoint& p) {
+  Json flat = Json::object();
+  flat["application"] = p.application;
+  flat["warm_with"] = p.warm_with;
+  flat["temperature"] = missive::to_string(p.temperature);
+  flat["verifier"] = p.verifier;
+  flat["delivery"] = p.delivery;
+  flat["handover"] = missive::to_string(p.hand_over);
+  flat["image.block_size"] = p.block_size.count;
+  flat["image.degree"] = p.degree;
+  flat["image.pack_small_files"] = p.pack_small_files;
+  flat["origin_link.rtt"] = to_seconds(p.origin_rtt);
+  flat["origin_link.bandwidth"] = p.origin_bandwidth.bytes_per_second;
+  return flat;
+}
+
+LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
+  Json resolved = effective;
+  LaunchPoint p;
+  for (const auto& [pointer, value] : sweep.values) {
+    const Json::json_pointer at(pointer);
+    if (pointer != "/temperature" && effective[at] != value) p.baseline = false;
+    resolved[at] = value;
+    if (!p.label.empty()) p.label += ' ';
+    p.label += value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  p.application = resolved["application"];
+  p.warm_with = resolved["warm_with"];
+  p.temperature = parse_temperature(resolved["temperature"]);
+  p.verifier = resolved["verifier"];
+  p.delivery = resolved["delivery"];
+  p.hand_over = parse_hand_over(resolved["handover"]);
+  p.block_size = parse_bytes(resolved["image"]["block_size"]);
+  p.degree = resolved["image"]["degree"];
+  p.pack_small_files = resolved["image"]["pack_small_files"];
+  p.origin_rtt = parse_time(resolved["origin_link"]["rtt"]);
+  p.origin_bandwidth = parse_rate(resolved["origin_link"]["bandwidth"]);
+  p.parameters = flat_parameters(p);
+  p.id = point_id(p.parameters);
+  if (p.label.empty()) p.label = p.application;
+  return p;
+}
+
+// Two sweep values that mean the same ("64KiB", "65536B") would be one point twice.
+std::vector<Diagnostic> repeated_points(const JsonSource& source, const Experiment& e) {
+  std::set<std::string> ids;
+  for (const LaunchPoint& point : e.points)
+    if (!ids.insert(point.id).second)
+      return {source.at_value("/sweep", fmt::format("two of its points are the same ('{}'); "
+                                                    "remove one of the equal values",
+                                                    point.label))};
+  return {};
+}
+
+void read_launch(const JsonSource& source, Experiment& e) {
+  e.native_repetitions = e.effective["native_repetitions"];
+  e.warmup = e.effective["warmup"];
+  const Json& tolerance = e.effective["tolerance"];
+  e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
+  for (const SweepPoint& point : expand_sweep(e.effective))
+    e.points.push_back(read_point(e.effective, point));
+  if (auto diagnostics = repeated_points(source, e); !diagnostics.empty())
+    throw InputErrors(std::move(diagnostics));
+  for (const LaunchPoint& point : e.points)
+    e.grid.push_back({point.id, point.label, point.parameters});
+}
+
+}  // namespace
+
+ExperimentKind launch_kind() { return {"launch", read_launch, run_launch, result_table}; }
+
+}  // namespace missive::harness
