@@ -78,8 +78,12 @@ TEST_P(NoBoundary, ShowsAsNone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mechanisms, NoBoundary,
-                         testing::Values("call", "coroutine", "thread", "pie"),
-                         [](const auto& each) { return each.param; });
+                         testing::Values("call", "coroutine", "thread", "pie", "pie-dynamic"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 // The judge is judged: where nothing is contained, it must see each kind of damage.
 TEST(AttackMatrix, SeesEveryKindOfDamageThroughAPlainCall) {

@@ -19,6 +19,7 @@ Mechanism wasm_bounds_mechanism();
 Mechanism wasm_pooled_mechanism();
 Mechanism safe_rust_mechanism();
 Mechanism pie_mechanism();
+Mechanism pie_dynamic_mechanism();
 Mechanism kvm_mechanism();
 Mechanism picoprocess_mechanism();
 Mechanism container_bwrap_mechanism();

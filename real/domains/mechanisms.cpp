@@ -18,6 +18,7 @@ const std::vector<Mechanism>& mechanisms() {
       wasm_pooled_mechanism(),
       safe_rust_mechanism(),
       pie_mechanism(),
+      pie_dynamic_mechanism(),
       picoprocess_mechanism(),
       container_bwrap_mechanism(),
       container_crun_mechanism(),

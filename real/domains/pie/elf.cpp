@@ -28,7 +28,9 @@ T read_at(std::span<const std::byte> file, std::uint64_t offset, const std::stri
   return value;
 }
 
-Elf64_Ehdr read_header(std::span<const std::byte> file, const std::string& name) {
+// `option`: what to link the program with instead.
+Elf64_Ehdr read_header(std::span<const std::byte> file, const std::string& name,
+                       const std::string& option) {
   if (file.size() < SELFMAG || std::memcmp(file.data(), ELFMAG, SELFMAG) != 0)
     refuse(name, "not an ELF file");
   const auto header = read_at<Elf64_Ehdr>(file, 0, name);
@@ -40,14 +42,21 @@ Elf64_Ehdr read_header(std::span<const std::byte> file, const std::string& name)
   if (header.e_type == ET_EXEC)
     refuse(name,
            "linked at a fixed address (ET_EXEC), so it cannot be loaded into a running "
-           "process; link it with -static-pie");
+           "process; link it with " +
+               option);
   if (header.e_type != ET_DYN)
     refuse(name, "not an executable (ELF type " + std::to_string(header.e_type) + ")");
   if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 ||
       header.e_phnum > kMaxHeaders)
     refuse(name, "damaged ELF file: " + std::to_string(header.e_phnum) + " program headers of " +
                      std::to_string(header.e_phentsize) + " bytes");
+  if (header.e_phoff > file.size()) refuse(name, "truncated ELF file: no program headers");
   return header;
+}
+
+Elf64_Phdr read_program_header(std::span<const std::byte> file, const Elf64_Ehdr& header,
+                               std::size_t index, const std::string& name) {
+  return read_at<Elf64_Phdr>(file, header.e_phoff + index * sizeof(Elf64_Phdr), name);
 }
 
 Segment read_segment(const Elf64_Phdr& h, std::size_t file_size, const std::string& name) {
@@ -116,18 +125,17 @@ void check_inside(const Program& program, const Elf64_Phdr& h, const char* what,
 }  // namespace
 
 Program read_elf(std::span<const std::byte> file, const std::string& name) {
-  const Elf64_Ehdr header = read_header(file, name);
+  const Elf64_Ehdr header = read_header(file, name, "-static-pie");
   Program program;
   program.entry = header.e_entry;
   program.header_count = header.e_phnum;
   std::vector<Elf64_Phdr> inner;
   for (std::size_t i = 0; i < header.e_phnum; ++i) {
-    if (header.e_phoff > file.size()) refuse(name, "truncated ELF file: no program headers");
-    const auto h = read_at<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr), name);
+    const Elf64_Phdr h = read_program_header(file, header, i, name);
     if (h.p_type == PT_INTERP)
       refuse(name,
-             "a dynamic PIE: it needs its own dynamic loader (PT_INTERP), which is not "
-             "supported; link it with -static-pie");
+             "a dynamic PIE: it needs its own dynamic loader (PT_INTERP), where a static one is "
+             "wanted; link it with -static-pie");
     if (h.p_type == PT_LOAD) add_segment(program, read_segment(h, file.size(), name), name);
     if (h.p_type == PT_DYNAMIC || h.p_type == PT_TLS) inner.push_back(h);
   }
@@ -143,6 +151,28 @@ Program read_elf(std::span<const std::byte> file, const std::string& name) {
              "damaged ELF file: " + std::to_string(h.p_memsz) + " bytes of thread-local data");
   }
   return program;
+}
+
+std::string read_interpreter(std::span<const std::byte> file, const std::string& name) {
+  const Elf64_Ehdr header = read_header(file, name, "-pie");
+  std::string path;
+  bool loads = false;
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    const Elf64_Phdr h = read_program_header(file, header, i, name);
+    if (h.p_type != PT_LOAD && h.p_type != PT_INTERP) continue;
+    const Segment s = read_segment(h, file.size(), name);
+    loads = loads || h.p_type == PT_LOAD;
+    if (h.p_type != PT_INTERP) continue;
+    path.assign(reinterpret_cast<const char*>(file.data() + s.offset), s.file);
+    // A path that ends where the segment does, as the kernel wants it.
+    if (path.find('\0') + 1 != path.size() || path.size() < 2)
+      refuse(name, "damaged ELF file: the path of its dynamic loader is no text");
+    path.pop_back();
+  }
+  if (!loads) refuse(name, "damaged ELF file: nothing to load");
+  if (path.empty())
+    refuse(name, "a static PIE, or a library: it asks for no dynamic loader (PT_INTERP)");
+  return path;
 }
 
 }  // namespace missive::domains::pie

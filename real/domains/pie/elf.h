@@ -1,6 +1,6 @@
 #pragma once
-// A static position-independent executable (elf(5), ET_DYN without PT_INTERP) as the loader needs
-// it: checked once, completely, before anything is mapped.
+// Position-independent executables (elf(5), ET_DYN). A static one, without PT_INTERP, as the loader
+// needs it: checked once, completely, before anything is mapped. Of a dynamic one, its loader.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,5 +39,10 @@ struct Program {
 // Throws InputError, one line that begins with `name`: not ELF, truncated, another machine, linked
 // at a fixed address, needs a dynamic loader, segments that overlap or are absurd.
 Program read_elf(std::span<const std::byte> file, const std::string& name);
+
+// The path of the dynamic loader that a dynamic PIE asks for (PT_INTERP). That loader reads the
+// rest, so only what it would fail at without a word is checked: throws InputError for what is not
+// ELF, truncated, for another machine, at a fixed address, or needs no loader.
+std::string read_interpreter(std::span<const std::byte> file, const std::string& name);
 
 }  // namespace missive::domains::pie

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "models/error.h"
-#include "real/domains/pie/system_calls.h"
 
 namespace missive::domains::pie {
 
@@ -152,14 +151,10 @@ struct KernelAction {
 constexpr std::uint64_t kRestorerGiven = 0x04000000;  // SA_RESTORER
 constexpr int kCaughtByDispatch = 2;                  // SYS_USER_DISPATCH
 
-std::int64_t pass_on(const SystemCall& call) {
-  const long result = ::syscall(call.number, call.a, call.b, call.c, call.d, call.e, call.f);
-  return result < 0 ? -errno : result;
-}
-
 // By the guest, or by a signal handler of the host that interrupted it?
 bool made_by(const Guest& guest, const std::byte* at) {
-  return at >= guest.slot.base && at < guest.slot.stack.data() + guest.slot.stack.size();
+  return (at >= guest.slot.base && at < guest.slot.stack.data() + guest.slot.stack.size()) ||
+         guest.calls->owns(at);
 }
 
 void finish(ThreadState& thread, ucontext_t& frame) {
@@ -172,7 +167,7 @@ void finish(ThreadState& thread, ucontext_t& frame) {
     r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_sigreturn);
     return;
   }
-  r[REG_RAX] = by_guest ? emulate(guest, call) : pass_on(call);
+  r[REG_RAX] = by_guest ? guest.calls->answer(guest, call) : to_kernel(call);
   if (guest.ended) r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_return);
 }
 

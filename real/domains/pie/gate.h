@@ -1,5 +1,5 @@
 #pragma once
-// The way between this program and a static PIE in the same process: another stack, another
+// The way between this program and another one in the same process: another stack, another
 // thread pointer (FS base), and the guest's system calls caught by Syscall User Dispatch
 // (Documentation/admin-guide/syscall-user-dispatch.rst of the kernel).
 //
@@ -20,6 +20,7 @@
 
 #include "real/domains/pie/guest/link.h"
 #include "real/domains/pie/slots.h"
+#include "real/domains/pie/system_calls.h"
 
 namespace missive::domains::pie {
 
@@ -31,13 +32,15 @@ struct Guest {
   missive_pie_service service = nullptr;
   std::uint64_t stack = 0;  // where a call starts; below it lies main()'s frame
 
-  bool ended = false;  // it called exit(2) or exit_group(2)
+  bool ended = false;  // it called exit(2) or exit_group(2), or sent itself a signal
   int status = 0;
+  int signal = 0;  // that ended it; 0: none did
   Slot slot;
-  std::size_t heap_break = 0;  // from the start of slot.heap, for brk(2)
-  std::size_t heap_top = 0;    // small mmap(2) areas lie from here to the end of slot.heap
+  SystemCalls* calls = nullptr;  // never null when it runs
+  std::size_t heap_break = 0;    // from the start of slot.heap, for brk(2)
+  std::size_t heap_top = 0;      // small mmap(2) areas lie from here to the end of slot.heap
   std::vector<std::span<std::byte>> maps;  // large ones, unmapped at the end
-  std::string log;                         // what it wrote to descriptors 1 and 2, its last 4 KiB
+  std::string log;                         // what it had to say, its last 4 KiB
 
   void unmap_all() noexcept;
 };

@@ -106,8 +106,8 @@ class Block {
   std::vector<std::size_t> free_;
 };
 
-Pool::Pool(std::span<const std::byte> file, const std::string& name)
-    : name_(name), program_(read_elf(file, name)), file_(file.begin(), file.end()) {
+Pool::Pool(std::span<const std::byte> file, const std::string& name, const SlotSizes& sizes)
+    : name_(name), program_(read_elf(file, name)), sizes_(sizes), file_(file.begin(), file.end()) {
   std::size_t read_only = 0;
   for (const Segment& s : program_.segments) {
     if (!s.write) {
@@ -119,7 +119,7 @@ Pool::Pool(std::span<const std::byte> file, const std::string& name)
     data_bytes_ = s.end_page() - data_start_;
   }
   if (data_bytes_ == 0) data_start_ = code_bytes_;
-  stride_ = std::max(code_bytes_, data_bytes_ + kHeapBytes + kStackBytes);
+  stride_ = std::max(code_bytes_, data_bytes_ + sizes_.heap + sizes_.stack);
   // An odd number of pages, so that equal places of all copies do not meet in few cache sets.
   if (stride_ / kPage % 2 == 0) stride_ += kPage;
   slots_per_block_ = std::max<std::size_t>(1, data_start_ / stride_);
@@ -176,8 +176,8 @@ Slot Pool::take() {
   slot.base = slot.block->base() + slot.index * stride_;
   std::byte* at = slot.base + data_start_;
   slot.data = {at, data_bytes_};
-  slot.heap = {at + data_bytes_, stride_ - data_bytes_ - kStackBytes};
-  slot.stack = {at + stride_ - kStackBytes, kStackBytes};
+  slot.heap = {at + data_bytes_, stride_ - data_bytes_ - sizes_.stack};
+  slot.stack = {at + stride_ - sizes_.stack, sizes_.stack};
   fill(slot);
   return slot;
 }

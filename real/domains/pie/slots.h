@@ -27,8 +27,11 @@
 
 namespace missive::domains::pie {
 
-constexpr std::uint64_t kHeapBytes = 32 * 1024;
-constexpr std::uint64_t kStackBytes = 64 * 1024;
+// Of each copy, whole pages.
+struct SlotSizes {
+  std::uint64_t heap = 32 * 1024;
+  std::uint64_t stack = 64 * 1024;
+};
 
 class Block;
 
@@ -45,7 +48,7 @@ struct Slot {
 class Pool {
  public:
   // Throws what read_elf() throws, RunError for a host limit.
-  Pool(std::span<const std::byte> file, const std::string& name);
+  Pool(std::span<const std::byte> file, const std::string& name, const SlotSizes& sizes = {});
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -65,6 +68,7 @@ class Pool {
 
   std::string name_;
   Program program_;
+  SlotSizes sizes_;
   std::vector<std::byte> file_;
   UniqueFd memfd_;
   bool packed_ = false;

@@ -27,17 +27,6 @@ bool inside(std::span<const std::byte> whole, const std::byte* at, std::size_t s
          static_cast<std::size_t>(at - whole.data()) <= whole.size() - size;
 }
 
-// A failed brk() is told by the old break, and malloc() goes on with mmap().
-std::int64_t change_break(Guest& g, std::byte* wanted) {
-  if (inside(g.slot.heap, wanted, 0) &&
-      static_cast<std::size_t>(wanted - g.slot.heap.data()) <= g.heap_top) {
-    const auto to = static_cast<std::size_t>(wanted - g.slot.heap.data());
-    if (to < g.heap_break) std::memset(wanted, 0, g.heap_break - to);
-    g.heap_break = to;
-  }
-  return number(g.slot.heap.data() + g.heap_break);
-}
-
 // Small areas come from the end of the heap, one below the other, so that a domain of usual size
 // needs no map entry of its own.
 std::int64_t map_anonymous(Guest& g, std::size_t size) {
@@ -91,15 +80,38 @@ std::int64_t write_log(Guest& g, std::int64_t fd, const iovec* parts, std::int64
   return written;
 }
 
+}  // namespace
+
+std::int64_t to_kernel(const SystemCall& call) {
+  const long result = ::syscall(call.number, call.a, call.b, call.c, call.d, call.e, call.f);
+  return result < 0 ? -errno : result;
+}
+
+// A failed brk() is told by the old break, and malloc() goes on with mmap().
+std::int64_t change_break(Guest& g, std::int64_t address) {
+  std::byte* wanted = pointer(address);
+  if (inside(g.slot.heap, wanted, 0) &&
+      static_cast<std::size_t>(wanted - g.slot.heap.data()) <= g.heap_top) {
+    const auto to = static_cast<std::size_t>(wanted - g.slot.heap.data());
+    if (to < g.heap_break) std::memset(wanted, 0, g.heap_break - to);
+    g.heap_break = to;
+  }
+  return number(g.slot.heap.data() + g.heap_break);
+}
+
 std::int64_t thread_pointer(Guest& g, const SystemCall& call) {
   if (call.a != ARCH_SET_FS) return -EINVAL;
   g.fs = static_cast<std::uint64_t>(call.b);
   return 0;
 }
 
-}  // namespace
+std::int64_t end_guest(Guest& g, std::int64_t status) {
+  g.ended = true;
+  g.status = static_cast<int>(status & 0xff);
+  return 0;
+}
 
-std::int64_t emulate(Guest& g, const SystemCall& call) {
+std::int64_t OwnCalls::answer(Guest& g, const SystemCall& call) {
   switch (call.number) {
     case SYS_arch_prctl:
       return thread_pointer(g, call);
@@ -107,7 +119,7 @@ std::int64_t emulate(Guest& g, const SystemCall& call) {
     case SYS_gettid:
       return 1;
     case SYS_brk:
-      return change_break(g, pointer(call.a));
+      return change_break(g, call.a);
     case SYS_mmap:
       return map(g, call);
     case SYS_munmap:
@@ -127,9 +139,7 @@ std::int64_t emulate(Guest& g, const SystemCall& call) {
       return write_log(g, call.a, reinterpret_cast<const iovec*>(call.b), call.c);
     case SYS_exit:
     case SYS_exit_group:
-      g.ended = true;
-      g.status = static_cast<int>(call.a & 0xff);
-      return 0;
+      return end_guest(g, call.a);
     default:
       return -ENOSYS;
   }

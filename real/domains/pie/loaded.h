@@ -1,0 +1,48 @@
+#pragma once
+// A program loaded into this process and started, and a service among such programs as a domain.
+
+#include <memory>
+#include <string>
+
+#include "real/domains/domain.h"
+#include "real/domains/pie/gate.h"
+#include "real/domains/pie/initial_stack.h"
+#include "real/domains/pie/slots.h"
+#include "real/domains/pie/system_calls.h"
+
+namespace missive::domains::pie {
+
+// One copy of the pool's image. Nothing of it is left when it goes.
+class Loaded {
+ public:
+  // Throws RunError that names the host's limit.
+  Loaded(std::shared_ptr<Pool> pool, std::unique_ptr<SystemCalls> calls);
+  ~Loaded();
+  Loaded(const Loaded&) = delete;
+  Loaded& operator=(const Loaded&) = delete;
+
+  // Runs it from its entry until it has ended, or has come to link->ready() (guest/link.h).
+  void start(const StartArguments& arguments, const missive_pie_link* link);
+
+  Guest& guest() { return guest_; }
+  SystemCalls& calls() { return *calls_; }
+
+ private:
+  GateUse use_;
+  std::shared_ptr<Pool> pool_;
+  std::unique_ptr<SystemCalls> calls_;
+  Guest guest_;
+};
+
+// "exit status 3", "signal 6 (Aborted)".
+std::string how_it_ended(const Guest& guest);
+
+// Starts a program that follows guest/link.h, as the domain of a mechanism. `mechanism`, which
+// lasts for ever, begins the messages of calls, `program` those of the start. Throws RunError when
+// it ends before it is ready (with what it said).
+std::unique_ptr<Domain> start_service(const char* mechanism, const std::string& program,
+                                      std::unique_ptr<Loaded> loaded,
+                                      const StartArguments& arguments,
+                                      const DomainOptions& options);
+
+}  // namespace missive::domains::pie
