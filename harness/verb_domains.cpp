@@ -15,6 +15,7 @@
 #include "models/statistics.h"
 #include "real/domains/domain.h"
 #include "real/domains/message.h"
+#include "real/domains/pie/dynamic.h"
 #include "real/domains/requests.h"
 #include "real/measure/clock.h"
 #include "real/process.h"
@@ -168,10 +169,30 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   return ExitStatus::ok;
 }
 
+// An unmodified program inside this process, with what it says and how it ends.
+ExitStatus execute(const std::string& program, const std::vector<std::string>& arguments,
+                   Terminal& terminal) {
+  domains::pie::ProgramOptions options;
+  options.arguments = arguments;
+  domains::pie::ProgramResult result;
+  const double seconds =
+      measure::seconds_of([&] { result = domains::pie::run_program(program, options); });
+  terminal.out << result.out << std::flush;
+  terminal.err << result.err;
+  if (terminal.progress)
+    terminal.err << fmt::format("{}: loaded, run and unloaded in {}\n", program,
+                                seconds_text(seconds));
+  if (result.status == 0) return ExitStatus::ok;
+  throw RunError(program + (result.signal == 0
+                                ? fmt::format(": exit status {}", result.status)
+                                : fmt::format(": ended by signal {}", result.signal)));
+}
+
 }  // namespace
 
 void add_domains_verb(Verbs& verbs) {
-  CLI::App* domains = verbs.add("domains", "list isolation mechanisms, or call one");
+  CLI::App* domains =
+      verbs.add("domains", "list isolation mechanisms, call one, or run a program in this process");
   domains->require_subcommand(1);
   auto command = std::make_shared<RunCommand>();
   CLI::App* verb = Verbs::add(domains, "list", "name, whether it runs here, what it claims");
@@ -188,6 +209,14 @@ void add_domains_verb(Verbs& verbs) {
       ->default_str("1000");
   add_format(verb, command->format);
   verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb = Verbs::add(domains, "exec",
+                    "run a dynamic program of this system, /bin/ls, unmodified in this process");
+  auto line = std::make_shared<std::vector<std::string>>();
+  verb->add_option("PROGRAM", *line, "path, and the program's arguments; options behind --")
+      ->required();
+  verbs.act(verb, [line](Terminal& terminal) {
+    return execute(line->front(), {line->begin() + 1, line->end()}, terminal);
+  });
 }
 
 }  // namespace missive::harness

@@ -261,6 +261,20 @@ std::map<std::string, Structure> make_structures() {
   pie.footprint = {.maps = 5, .address_space = 1048576.0};
   all["pie"] = pie;
 
+  Structure dynamic = pie;
+  dynamic.creation = {{2, "allocate.call_s"},          {41, "signal_delivery.call_s"},
+                      {26, "system_call.call_s"},      {43, "processor_question.call_s"},
+                      {13, "file_write_touch.call_s"}, {4, "anonymous_touch.call_s"},
+                      {5, "protect_page.call_s"},      {8, "file_write_touch.item_s"},
+                      {43, "anonymous_touch.item_s"}};
+  dynamic.creation_why =
+      "what ld.so and the C library do to start: 41 system calls, each caught by a signal, 15 of "
+      "them mappings or their protection; 43 questions to the processor; 51 page faults, eight of "
+      "which copy a page. Looking up symbols has no primitive";
+  dynamic.teardown = {{2, "allocate.call_s"}, {6, "unmap.call_s"}, {51, "unmap.item_s"}};
+  dynamic.footprint = {.maps = 16, .address_space = 4 * 1048576.0};
+  all["pie-dynamic"] = dynamic;
+
   Structure kvm;
   kvm.crossing = with_interface({{1, "kvm_exit.call_s"}});
   kvm.crossing_why = "an entry into the guest and an exit by an out instruction";

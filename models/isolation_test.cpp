@@ -68,6 +68,12 @@ TEST(Crossing, OfAPieIsACoroutineAndTwoWritesOfTheFsBase) {
   EXPECT_NEAR(crossing_cost("pie")->cost(p) - crossing_cost("coroutine")->cost(p), 2e-9, 1e-15);
 }
 
+TEST(Crossing, OfADynamicPieIsThatOfAStaticOne) {
+  const auto p = all_parameters(1e-9);
+  EXPECT_EQ(crossing_cost("pie-dynamic")->cost(p), crossing_cost("pie")->cost(p));
+  EXPECT_GT(creation_cost("pie-dynamic")->cost(p), creation_cost("pie")->cost(p));
+}
+
 TEST(Crossing, OfAProcessDiffersFromAThreadsOnlyByWhoIsWoken) {
   auto p = all_parameters(1e-6);
   EXPECT_DOUBLE_EQ(crossing_cost("process-futex")->cost(p), crossing_cost("thread")->cost(p));

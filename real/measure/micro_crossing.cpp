@@ -211,6 +211,17 @@ void fs_base_write(Sampler& sample) {
   sample.add(kFast, 0, 0, t);
 }
 
+void processor_question(Sampler& sample) {
+  constexpr std::uint64_t kQuestions = 200;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kQuestions; ++i) {
+      std::uint32_t a = 0, b = 0, c = 0, d = 0;
+      asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    }
+  });
+  sample.add(kQuestions, 0, 0, t);
+}
+
 #else
 #error "the register switch is written for x86-64"
 #endif

@@ -69,6 +69,8 @@ const std::vector<IsolationMicro>& isolation_micros() {
       {"register_switch", "exchanges of six registers and the stack pointer between two stacks",
        call, !byte, !item, register_switch},
       {"fs_base_write", "wrfsbase of the value that is there", call, !byte, !item, fs_base_write},
+      {"processor_question", "cpuid, which a hypervisor answers", call, !byte, !item,
+       processor_question},
       {"system_call", "getppid(2)", call, !byte, !item, system_call},
       {"futex_pair", "a FUTEX_WAKE without waiter and a FUTEX_WAIT that finds another value", call,
        !byte, !item, futex_pair},

@@ -11,6 +11,7 @@ namespace missive::measure {
 void indirect_call(Sampler& sample);
 void register_switch(Sampler& sample);
 void fs_base_write(Sampler& sample);
+void processor_question(Sampler& sample);
 void system_call(Sampler& sample);
 void futex_pair(Sampler& sample);
 void eventfd_signal(Sampler& sample);

@@ -32,20 +32,22 @@ constexpr SlotSizes kServiceSizes{1 << 20, 256 << 10};
 constexpr SlotSizes kProgramSizes{256 << 20, 8 << 20};
 constexpr std::size_t kMostServiceOutput = 1 << 20;
 
-std::vector<std::byte> read_whole(const std::string& path, const std::string& what) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+UniqueFd open_file(const std::string& path, const std::string& what) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat s {};
   if (!fd || ::fstat(fd.get(), &s) != 0)
     throw InputError(what + ": cannot be read: " + std::strerror(errno));
   if (!S_ISREG(s.st_mode)) throw InputError(what + ": not a regular file");
-  std::vector<std::byte> file(static_cast<std::size_t>(s.st_size));
-  for (std::size_t at = 0; at < file.size();) {
-    const ssize_t n = ::pread(fd.get(), file.data() + at, file.size() - at, static_cast<off_t>(at));
-    if (n < 0) throw InputError(what + ": cannot be read: " + std::strerror(errno));
-    if (n == 0) file.resize(at);
-    at += static_cast<std::size_t>(n);
-  }
-  return file;
+  if (s.st_size == 0) throw InputError(what + ": not an ELF file");
+  return fd;
+}
+
+std::string interpreter_of(const std::string& path) {
+  const UniqueFd fd = open_file(path, path);
+  struct stat s {};
+  ::fstat(fd.get(), &s);
+  const Mapping file = Mapping::read_only(fd.get(), static_cast<std::size_t>(s.st_size), path);
+  return read_interpreter(file.bytes(), path);
 }
 
 // The loader's image, one for all domains that live at the same time with slots of the same sizes.
@@ -58,7 +60,7 @@ std::shared_ptr<Pool> loader_pool(const std::string& loader, const std::string& 
   std::shared_ptr<Pool> pool = entry.lock();
   if (!pool) {
     const std::string what = program + ": its dynamic loader " + loader;
-    entry = pool = std::make_shared<Pool>(read_whole(loader, what), what, sizes);
+    entry = pool = std::make_shared<Pool>(open_file(loader, what), what, sizes);
   }
   return pool;
 }
@@ -129,13 +131,13 @@ void require_gate(const std::string& path) {
 }  // namespace
 
 std::unique_ptr<Domain> start_program(const std::string& path, const DomainOptions& options) {
-  const std::string loader = read_interpreter(read_whole(path, path), path);
+  const std::string loader = interpreter_of(path);
   require_gate(path);
   return start_from(loader, path, options);
 }
 
 ProgramResult run_program(const std::string& path, const ProgramOptions& options) {
-  const std::string loader = read_interpreter(read_whole(path, path), path);
+  const std::string loader = interpreter_of(path);
   require_gate(path);
   auto calls = std::make_unique<HostCalls>(options.input, options.most_output);
   const HostCalls& world = *calls;

@@ -262,7 +262,7 @@ TEST_F(PieDynamic, DomainsGiveEverythingBack) {
     domains.push_back(mechanism("pie-dynamic").create({}));
     ASSERT_EQ(domains.back()->call(Entry::sum, {}, reply), 8U);
   }
-  EXPECT_LE(count_fds(), fds + 1) << "one file with the loader's image for all";
+  EXPECT_LE(count_fds(), fds + 1) << "the loader's file, one for all";
   domains.clear();
   EXPECT_EQ(count_fds(), fds);
   EXPECT_LE(count_maps(), maps + 4) << "the test's own heap may have grown";

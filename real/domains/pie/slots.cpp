@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "models/error.h"
@@ -83,7 +84,7 @@ class Block {
 
  private:
   void map_code(std::byte* at, std::uint64_t size, int protection, std::uint64_t offset) {
-    if (::mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED, pool_.memfd_.get(),
+    if (::mmap(at, size, protection, MAP_PRIVATE | MAP_FIXED, pool_.code_.get(),
                static_cast<off_t>(offset)) == MAP_FAILED)
       map_failed(pool_.name_, "code");
   }
@@ -95,7 +96,8 @@ class Block {
     for (const Segment& s : pool_.program_.segments)
       if (!s.write)
         map_code(base_ + s.first_page(), s.end_page() - s.first_page(),
-                 PROT_READ | (s.execute ? PROT_EXEC : 0), s.first_page());
+                 PROT_READ | (s.execute ? PROT_EXEC : 0),
+                 pool_.at_offsets_ ? page_down(s.offset) : s.first_page());
   }
 
   Pool& pool_;
@@ -106,8 +108,42 @@ class Block {
   std::vector<std::size_t> free_;
 };
 
+namespace {
+
+std::size_t size_of(const UniqueFd& file, const std::string& name) {
+  struct stat s {};
+  if (::fstat(file.get(), &s) != 0) throw_errno(name);
+  if (s.st_size == 0) throw InputError(name + ": not an ELF file");
+  return static_cast<std::size_t>(s.st_size);
+}
+
+}  // namespace
+
 Pool::Pool(std::span<const std::byte> file, const std::string& name, const SlotSizes& sizes)
-    : name_(name), program_(read_elf(file, name)), sizes_(sizes), file_(file.begin(), file.end()) {
+    : name_(name),
+      copy_(file.begin(), file.end()),
+      file_(copy_),
+      program_(read_elf(file_, name)),
+      sizes_(sizes),
+      code_(::memfd_create("missive-pie", MFD_CLOEXEC)) {
+  if (!code_) throw_errno(name_ + ": memfd_create");
+  lay_out();
+  const std::uint64_t size = packed_ ? kCopies * stride_ : page_up(code_bytes_);
+  if (::ftruncate(code_.get(), static_cast<off_t>(size)) != 0) throw_errno(name_ + ": memfd");
+}
+
+Pool::Pool(UniqueFd file, const std::string& name, const SlotSizes& sizes)
+    : name_(name),
+      mapped_(Mapping::read_only(file.get(), size_of(file, name), name)),
+      file_(mapped_.bytes()),
+      program_(read_elf(file_, name)),
+      sizes_(sizes),
+      code_(std::move(file)),
+      at_offsets_(true) {
+  lay_out();
+}
+
+void Pool::lay_out() {
   std::size_t read_only = 0;
   for (const Segment& s : program_.segments) {
     if (!s.write) {
@@ -123,14 +159,9 @@ Pool::Pool(std::span<const std::byte> file, const std::string& name, const SlotS
   // An odd number of pages, so that equal places of all copies do not meet in few cache sets.
   if (stride_ / kPage % 2 == 0) stride_ += kPage;
   slots_per_block_ = std::max<std::size_t>(1, data_start_ / stride_);
-  packed_ = read_only == 1 && slots_per_block_ > 1;
+  packed_ = read_only == 1 && slots_per_block_ > 1 && !at_offsets_;
   if (!packed_) slots_per_block_ = 1;
-  stored_.resize(packed_ ? kCopies : 1);
-
-  memfd_ = UniqueFd(::memfd_create("missive-pie", MFD_CLOEXEC));
-  if (!memfd_) throw_errno(name_ + ": memfd_create");
-  const std::uint64_t size = packed_ ? kCopies * stride_ : page_up(code_bytes_);
-  if (::ftruncate(memfd_.get(), static_cast<off_t>(size)) != 0) throw_errno(name_ + ": memfd");
+  stored_.resize(packed_ ? kCopies : 1, at_offsets_);
 }
 
 Pool::~Pool() = default;
@@ -143,7 +174,7 @@ void Pool::store_copy(std::size_t copy) {
     const std::byte* from = file_.data() + s.offset;
     std::uint64_t left = s.file, to = copy * stride_ + s.address;
     while (left > 0) {
-      const ssize_t n = ::pwrite(memfd_.get(), from, left, static_cast<off_t>(to));
+      const ssize_t n = ::pwrite(code_.get(), from, left, static_cast<off_t>(to));
       if (n <= 0) throw_errno(name_ + ": cannot store the image");
       from += n, to += static_cast<std::uint64_t>(n), left -= static_cast<std::uint64_t>(n);
     }

@@ -8,7 +8,7 @@
 // stack of all copies of a block are one anonymous mapping, one entry; and as the memfd that holds
 // the image repeats it every `stride` bytes, the code of 16 copies is one mapping of it, too.
 // Programs with code and data close together get a block of one copy and their segments' own
-// protection. All code is MAP_PRIVATE of one memfd (shared page by page), writable data is
+// protection. All code is MAP_PRIVATE of one memfd or file (shared page by page), writable data is
 // copied into fresh memory, as the kernel would at the first write.
 //
 // A slot given back loses its pages (MADV_DONTNEED); a block whose last slot was given back is
@@ -47,8 +47,11 @@ struct Slot {
 
 class Pool {
  public:
-  // Throws what read_elf() throws, RunError for a host limit.
+  // From a copy of `file`. Throws what read_elf() throws, RunError for a host limit.
   Pool(std::span<const std::byte> file, const std::string& name, const SlotSizes& sizes = {});
+  // From a file of the system's, whose code is mapped where it lies and shared with every other
+  // program that runs it. Throws as above.
+  Pool(UniqueFd file, const std::string& name, const SlotSizes& sizes);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -66,18 +69,23 @@ class Pool {
   void store_copy(std::size_t copy);
   void fill(const Slot& slot) const;
 
+  void lay_out();
+
   std::string name_;
+  std::vector<std::byte> copy_;
+  Mapping mapped_;
+  std::span<const std::byte> file_;  // copy_ or mapped_
   Program program_;
   SlotSizes sizes_;
-  std::vector<std::byte> file_;
-  UniqueFd memfd_;
+  UniqueFd code_;            // what code is mapped from: a memfd, or the file itself
+  bool at_offsets_ = false;  // the file itself: segments lie at their file offsets
   bool packed_ = false;
   std::uint64_t code_bytes_ = 0;  // of the read-only segments, from address 0
   std::uint64_t data_start_ = 0;  // first page of the writable ones
   std::uint64_t data_bytes_ = 0;
   std::uint64_t stride_ = 0;
   std::size_t slots_per_block_ = 1;
-  std::vector<bool> stored_;  // which copies the memfd holds already
+  std::vector<bool> stored_;  // which copies a memfd holds already
   std::mutex mutex_;
   std::vector<std::unique_ptr<Block>> blocks_;
 };
