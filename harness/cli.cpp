@@ -161,7 +161,7 @@ class Interface {
     for (; app != nullptr;
          app = app->get_subcommands().empty() ? nullptr : app->get_subcommands().front()) {
       std::vector<std::string> extras = app->remaining(false);
-      if (extras.empty()) continue;
+      if (extras.empty() || app->get_prefix_command()) continue;
       // CLI11 lists a value before the flag it followed; the flag is what is wrong.
       auto wrong = std::find_if(extras.begin(), extras.end(),
                                 [](const std::string& word) { return word.starts_with('-'); });

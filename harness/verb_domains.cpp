@@ -211,11 +211,12 @@ void add_domains_verb(Verbs& verbs) {
   verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
   verb = Verbs::add(domains, "exec",
                     "run a dynamic program of this system, /bin/ls, unmodified in this process");
-  auto line = std::make_shared<std::vector<std::string>>();
-  verb->add_option("PROGRAM", *line, "path, and the program's arguments; options behind --")
+  auto program = std::make_shared<std::string>();
+  verb->add_option("PROGRAM", *program, "its path; everything behind it is the program's own")
       ->required();
-  verbs.act(verb, [line](Terminal& terminal) {
-    return execute(line->front(), {line->begin() + 1, line->end()}, terminal);
+  verb->prefix_command();
+  verbs.act(verb, [program, verb](Terminal& terminal) {
+    return execute(*program, verb->remaining(), terminal);
   });
 }
 

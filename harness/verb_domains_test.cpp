@@ -54,14 +54,14 @@ class DomainsExec : public testing::Test {
 };
 
 TEST_F(DomainsExec, PrintsWhatTheProgramDoes) {
-  const Outcome o = domains_verb({"exec", "/bin/dash", "--", "-c", "echo out; echo err >&2"});
+  const Outcome o = domains_verb({"exec", "/bin/dash", "-c", "echo out; echo err >&2"});
   EXPECT_EQ(o.status, 0);
   EXPECT_EQ(o.out, "out\n");
   EXPECT_EQ(o.err, "err\n");
 }
 
 TEST_F(DomainsExec, AFailureOfTheProgramIsAFailedRun) {
-  const Outcome o = domains_verb({"exec", "/bin/dash", "--", "-c", "echo out; exit 3"});
+  const Outcome o = domains_verb({"exec", "/bin/dash", "-c", "echo out; exit 3"});
   EXPECT_EQ(o.status, 1);
   EXPECT_EQ(o.out, "out\n");
   EXPECT_THAT(o.err, HasSubstr("/bin/dash: exit status 3"));
