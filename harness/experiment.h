@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,12 @@ struct Tolerance {
   Picos shortest_phase{};           // phases measured below are not judged
 };
 
+// Which cost parameters a prediction takes, and by what factor it changes them.
+struct ParameterChoice {
+  bool reference = false;  // those that ship with the project, not this host's
+  std::map<std::string, double> scale;
+};
+
 struct Experiment {
   std::string name, description, kind;
   std::string file;    // as the user named it
@@ -65,6 +72,7 @@ struct Experiment {
   int repetitions = 1, native_repetitions = 1, warmup = 0;
   Picos deadline{};
   Tolerance tolerance;
+  ParameterChoice parameters;
   std::vector<ExperimentPoint> grid;             // never empty; unique ids
   std::vector<LaunchPoint> points;               // kind "launch": those of the grid, as launches
   std::shared_ptr<const KindSettings> settings;  // other kinds

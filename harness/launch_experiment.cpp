@@ -1,12 +1,15 @@
 // Experiments of kind "launch": which launches a file asks for.
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "harness/experiment_kind.h"
+#include "harness/launch_calibrate.h"
 #include "harness/result_table.h"
 #include "harness/sweep.h"
+#include "models/nearest.h"
 
 namespace missive::harness {
 namespace {
@@ -65,11 +68,35 @@ std::vector<Diagnostic> repeated_points(const JsonSource& source, const Experime
   return {};
 }
 
+// Factors on parameters there are.
+ParameterChoice read_parameters(const JsonSource& source, const Json& json) {
+  ParameterChoice choice;
+  choice.reference = json["from"] == "reference";
+  if (json["scale"].empty()) return choice;
+  std::vector<std::string> known;
+  const ParameterSet reference = reference_parameters();
+  for (const auto& [name, parameter] : reference.all()) known.push_back(name);
+  std::vector<Diagnostic> problems;
+  for (const auto& [name, factor] : json["scale"].items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const std::string hint = did_you_mean(name, known);
+      problems.push_back(source.at_key(
+          child("/parameters/scale", name),
+          fmt::format("no such parameter{}",
+                      hint.empty() ? "; 'missive-sim parameters' lists them" : hint)));
+    }
+    choice.scale[name] = factor;
+  }
+  if (!problems.empty()) throw InputErrors(std::move(problems));
+  return choice;
+}
+
 void read_launch(const JsonSource& source, Experiment& e) {
   e.native_repetitions = e.effective["native_repetitions"];
   e.warmup = e.effective["warmup"];
   const Json& tolerance = e.effective["tolerance"];
   e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
+  e.parameters = read_parameters(source, e.effective["parameters"]);
   for (const SweepPoint& point : expand_sweep(e.effective))
     e.points.push_back(read_point(e.effective, point));
   if (auto diagnostics = repeated_points(source, e); !diagnostics.empty())

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "harness/compare_metrics.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_facts.h"
@@ -45,6 +47,20 @@ launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e
     if (progress) progress->note(line);
   };
   return o;
+}
+
+// What if a cost were another: such a value is nobody's measurement.
+void scale(ParameterSet& parameters, const std::map<std::string, double>& factors) {
+  for (const auto& [name, factor] : factors) {
+    Parameter p = parameters.at(name);
+    p.value *= factor;
+    p.low *= factor;
+    p.high *= factor;
+    p.provenance = Provenance::assumed;
+    p.source =
+        fmt::format("the experiment file asks what if it were {:.4g} times: {}", factor, p.source);
+    parameters.set(name, p);
+  }
 }
 
 // The link between client and origin, which the experiment file describes.
@@ -110,20 +126,25 @@ class LaunchRun {
   void gather_parameters(bool real) {
     parameters_ = reference_parameters();
     try {
-      ParameterSet own = load_or_calibrate(calibration());
-      for (const auto& p : experiment_.points)
-        if (real) ensure_native_ready(own, p.application, *beds_.at(facts_key(p)), calibration());
-      parameters_.merge(own);
+      if (!experiment_.parameters.reference) calibrate(real);
     } catch (const NotAvailable& e) {
       result_.summary.not_available.push_back(
           std::string("calibration: ") + e.what() +
           "; the simulation uses the reference machine's parameters");
     }
+    scale(parameters_, experiment_.parameters.scale);
     for (const auto& p : experiment_.points)
       if (!parameters_.contains("application." + p.application + ".native_ready_s"))
         throw NotAvailable("no native start of " + p.application +
                            " was ever measured, here or on the reference machine; run the "
                            "experiment with --backend both");
+  }
+
+  void calibrate(bool real) {
+    ParameterSet own = load_or_calibrate(calibration());
+    for (const auto& p : experiment_.points)
+      if (real) ensure_native_ready(own, p.application, *beds_.at(facts_key(p)), calibration());
+    parameters_.merge(own);
   }
 
   CalibrateOptions calibration() const {

@@ -89,6 +89,9 @@ ExitStatus exit_status(const Result& result, const Experiment& experiment) {
   if (s.interrupted) return ExitStatus::interrupted;
   if (!s.failures.empty()) return ExitStatus::run_failed;
   if (s.amounts_equal == false || s.within_tolerance == false) return ExitStatus::claim_failed;
+  for (const Json& claim : result.claims)
+    if (claim.at("decides") == true && claim.at("verdict") == "not reproduced")
+      return ExitStatus::claim_failed;
   bool any_measured = false;
   for (const PointResult& point : result.points)
     for (const Metric& metric : point.metrics) any_measured |= metric.measured.has_value();

@@ -68,7 +68,7 @@ struct Result {
   Json context = Json::object();  // harness/context.h
   std::vector<PointResult> points;
   Summary summary;
-  Json claims = Json::array();
+  Json claims = Json::array();  // harness/claim_judge.h
   ParameterSet parameters_used;
   std::vector<ObservationRow> observations;
 };
@@ -79,8 +79,8 @@ Result empty_result(const Experiment& experiment);
 Json to_json(const Result& result);
 
 // What the run's outcome means to a script (exit status of the program). In this order: interrupted
-// (130), a failure (1), the tolerance or an amount does not hold (3), `require_real` and no real
-// half (4), done (0).
+// (130), a failure (1), the tolerance, an amount or a claim that decides does not hold (3),
+// `require_real` and no real half (4), done (0).
 ExitStatus exit_status(const Result& result, const Experiment& experiment);
 
 }  // namespace missive::harness

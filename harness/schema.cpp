@@ -289,10 +289,6 @@ Schema::Schema(Json document, const std::string& where) : document_(std::move(do
   check_keywords(document_, "", where);
 }
 
-Schema Schema::load(const std::filesystem::path& file) {
-  return Schema(JsonSource::read(file).document(), file.string());
-}
-
 std::vector<Problem> Schema::check(const Json& instance) const {
   return check_with(document_, instance, "");
 }
@@ -364,7 +360,7 @@ std::vector<std::string> Schema::pointers(bool per_point_only) const {
 
 namespace {
 
-constexpr const char* kWhere = "experiment schema";
+constexpr const char* kWhere = "schema";
 
 // Copies `schema` with every {"$ref": "#/definitions/NAME"} replaced by what it points to. (Beside
 // a $ref draft-07 ignores all other keywords.)
@@ -390,6 +386,17 @@ Json resolved(const Json& schema, const Json& definitions, int depth = 0) {
     copy[key] = resolved(member, definitions, depth + 1);
   return copy;
 }
+
+}  // namespace
+
+Schema Schema::load(const std::filesystem::path& file) {
+  Json document = JsonSource::read(file).document();
+  const Json definitions = document.value("definitions", Json::object());
+  document.erase("definitions");
+  return Schema(resolved(document, definitions), file.string());
+}
+
+namespace {
 
 void fill_registries(Json& schema) {
   if (schema.is_object() && schema.contains("x-registry") && schema["x-registry"] == "domain") {

@@ -31,6 +31,7 @@ class Schema {
  public:
   // Throws RunError when the file is no schema of the kind described above.
   explicit Schema(Json document, const std::string& where);
+  // Resolves "$ref"s into the file's own "definitions".
   static Schema load(const std::filesystem::path& file);
 
   const Json& document() const { return document_; }

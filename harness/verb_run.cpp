@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/claim_judge.h"
+#include "harness/claim_text.h"
 #include "harness/context.h"
 #include "harness/experiment_kind.h"
 #include "harness/output_dir.h"
@@ -49,14 +51,17 @@ void print_points(const Experiment& e, const std::string& format, std::ostream& 
       << table.text("  ");
 }
 
-void print_result(const Result& result, const Experiment& e, const std::string& format,
-                  std::ostream& out) {
+void print_result(const Result& result, const Experiment& e, const ClaimsFile& claims,
+                  const std::string& format, std::ostream& out) {
   if (format == "json")
     out << to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   else if (format == "csv")
     out << observations_csv(result);
   else
     out << experiment_kind(e.kind).table(result, e);
+  const auto verdicts = judge_all(claims, to_json(result));
+  if (format == "table" && !verdicts.empty())
+    out << '\n' << claims_table(claims, verdicts) << "  " << verdict_counts(verdicts) << '\n';
 }
 
 ExitStatus run(const RunCommand& command, Terminal& terminal) {
@@ -65,11 +70,14 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
     print_points(e, command.format, terminal.out);
     return ExitStatus::ok;
   }
+  const ClaimsFile claims = load_claims();
   const OutputDir out(command.out.empty() ? fs::path("results") / e.name : fs::path(command.out));
   Json context = host_context();
   context["mechanisms"] = mechanisms(doctor_entries());
   const auto complete = [&](Result result) {
-    if (result.context.empty()) result.context = context;
+    for (const auto& [key, value] : context.items())
+      if (!result.context.contains(key)) result.context[key] = value;
+    result.claims = claims_json(claims, to_json(result));
     return result;
   };
   auto progress = progress_for(terminal, command.quiet);
@@ -82,7 +90,7 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const Result result = complete(experiment_kind(e.kind).run(e, options));
   write_files(result, out);
   progress.note(fmt::format("results in {}", out.path().string()));
-  print_result(result, e, command.format, terminal.out);
+  print_result(result, e, claims, command.format, terminal.out);
   return exit_status(result, e);
 }
 
