@@ -122,6 +122,29 @@ TEST_F(Cli, DryRunListsThePointsAndLeavesNothing) {
   EXPECT_EQ(points[0]["parameters"]["image.block_size"], 65536);
 }
 
+// Two simulations of the same file and seed: equal to the byte but for the context, which says
+// where and when; the context has what the contract promises and what the simulator was told.
+TEST_F(Cli, ASimulationIsRepeatableAndSaysWhereItRan) {
+  const std::string quick = (source_dir() / "experiments/launch-quick.json").string();
+  Json results[2];
+  std::string observations[2];
+  for (int i = 0; i < 2; ++i) {
+    const auto out = folder_.path() / std::to_string(i);
+    const Outcome o = cli({quick, "--backend", "sim", "--quiet", "--out", out.string()});
+    ASSERT_EQ(o.status, 0) << o.err;
+    results[i] = Json::parse(read_text(out / "result.json"));
+    observations[i] = read_text(out / "observations.csv");
+  }
+  EXPECT_EQ(observations[0], observations[1]);
+  for (const char* key : {"cpu", "cores", "kernel", "mitigations", "compiler", "build_type",
+                          "commit", "date", "load", "mechanisms", "simulator"})
+    EXPECT_TRUE(results[0]["context"].contains(key)) << key;
+  EXPECT_FALSE(results[0]["context"]["mechanisms"].empty());
+  for (Json& result : results) result.erase("context");
+  EXPECT_EQ(results[0].dump(), results[1].dump());
+  EXPECT_FALSE(results[0]["points"][0]["metrics"].empty());
+}
+
 TEST_F(Cli, SetOverridesAndIsRepeatable) {
   const Outcome o = cli({launch_, "--set", "/temperature=hot", "--set", "/verifier=mac",
                          "--dry-run", "--format", "csv"});
