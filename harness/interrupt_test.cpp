@@ -56,11 +56,17 @@ class StopTest : public ::testing::Test {
     }
     // Orphans of the program become our children: they can be counted.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    out_ = fs::temp_directory_path() / ("missive-stop-test-" + std::to_string(::getpid()));
+    // A scratch folder of the test's own: other runs on this host come and go in the common one.
+    // Open to all, because the cache runs under another uid.
+    scratch_ = fs::path("/var/tmp") / ("missive-stop-test-" + std::to_string(::getpid()));
+    fs::create_directories(scratch_);
+    fs::permissions(scratch_, fs::perms(0755));
+    ::setenv("TMPDIR", scratch_.c_str(), 1);
+    out_ = scratch_ / "out";
   }
   void TearDown() override {
     std::error_code ignored;
-    fs::remove_all(out_, ignored);
+    if (!scratch_.empty()) fs::remove_all(scratch_, ignored);
   }
 
   pid_t start(const std::string& folder, const std::string& log) {
@@ -102,7 +108,7 @@ class StopTest : public ::testing::Test {
     }
   }
 
-  fs::path out_;
+  fs::path scratch_, out_;
 };
 
 TEST_F(StopTest, an_interrupt_at_any_moment_ends_with_130_and_leaves_nothing) {
