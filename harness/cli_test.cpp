@@ -281,5 +281,20 @@ TEST_F(Cli, PublishedValuesComeWithTheirSources) {
   EXPECT_THAT(none.err, HasSubstr("nothing of that name"));
 }
 
+TEST_F(Cli, ParametersOfIsolatedDomainsAreCalibratedAndShownOnTheirOwn) {
+  setenv("MISSIVE_HOME", folder_.path().c_str(), 1);
+  const Outcome none = cli({"parameters", "--isolation"});
+  EXPECT_EQ(none.status, 4);
+  EXPECT_THAT(none.err, HasSubstr("run 'missive-sim calibrate --isolation'"));
+  const Outcome made = cli({"calibrate", "--isolation", "--processes", "1", "--repetitions", "1"});
+  EXPECT_EQ(made.status, 0) << made.err;
+  const Outcome shown = cli({"parameters", "--isolation"});
+  EXPECT_EQ(shown.out, made.out);
+  EXPECT_THAT(shown.out, HasSubstr("indirect_call.call_s"));
+  EXPECT_EQ(cli({"parameters"}).status, 4) << "launches have parameters of their own";
+  EXPECT_EQ(cli({"parameters", "--isolation", "--published"}).status, 2);
+  unsetenv("MISSIVE_HOME");
+}
+
 }  // namespace
 }  // namespace missive::harness

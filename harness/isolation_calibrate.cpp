@@ -54,6 +54,10 @@ ParameterSet calibrate_isolation(const CalibrateOptions& options) {
   return out;
 }
 
+void save_isolation_parameters(const ParameterSet& parameters) {
+  write_atomically(isolation_parameters_file(), parameters.to_json().dump(1) + "\n");
+}
+
 ParameterSet load_or_calibrate_isolation(const CalibrateOptions& options) {
   const auto file = isolation_parameters_file();
   if (std::ifstream in(file); in) {
@@ -65,7 +69,7 @@ ParameterSet load_or_calibrate_isolation(const CalibrateOptions& options) {
     }
   }
   ParameterSet made = calibrate_isolation(options);
-  write_atomically(file, made.to_json().dump(1) + "\n");
+  save_isolation_parameters(made);
   return made;
 }
 

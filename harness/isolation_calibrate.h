@@ -13,6 +13,7 @@ std::filesystem::path isolation_parameters_file();
 
 // Throws Interrupted, RunError.
 ParameterSet calibrate_isolation(const CalibrateOptions& options);
+void save_isolation_parameters(const ParameterSet& parameters);
 
 // The host's file when it has every parameter this program's micro-measurements give here;
 // otherwise calibrates and writes it, atomically.

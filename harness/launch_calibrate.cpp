@@ -1,8 +1,6 @@
 #include "harness/launch_calibrate.h"
 
-#include <ctime>
 #include <fstream>
-#include <map>
 #include <sstream>
 #include <thread>
 
@@ -11,10 +9,9 @@
 
 #include "harness/json_source.h"
 #include "harness/measurement_lock.h"
+#include "harness/micro_fit.h"
 #include "harness/output_dir.h"
-#include "models/cost.h"
 #include "models/error.h"
-#include "models/fit.h"
 #include "models/statistics.h"
 #include "real/data_dir.h"
 #include "real/launch/picoprocess.h"
@@ -29,32 +26,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  char text[32];
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
-  return text;
-}
-
 std::string cpu_model() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
     if (line.starts_with("model name")) return line.substr(line.find(':') + 1);
   return "unknown CPU";
 }
-
-Json encode(const std::vector<measure::MicroSample>& samples) {
-  Json out = Json::array();
-  for (const auto& s : samples) out.push_back({s.micro, s.calls, s.bytes, s.items, s.seconds});
-  return out;
-}
-
-struct GroupedSample {
-  measure::MicroSample sample;
-  int group;
-};
 
 std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
   options.progress("calibrating: making synthetic images");
@@ -65,46 +42,11 @@ std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
                      std::to_string(options.processes));
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
     const std::string text = run_in_child(
-        [&] { return encode(measure::run_micros(bed, options.repetitions, seed)).dump(); },
+        [&] { return encode_samples(measure::run_micros(bed, options.repetitions, seed)); },
         std::chrono::minutes(5), "calibration");
-    for (const auto& j : Json::parse(text)) all.push_back({{j[0], j[1], j[2], j[3], j[4]}, g});
+    for (measure::MicroSample& s : decode_samples(text)) all.push_back({std::move(s), g});
   }
   return all;
-}
-
-// Fits one micro-measurement and keeps the terms its cost model has; the others were there to take
-// up what is not its work.
-void fit_into(ParameterSet& out, const measure::Micro& micro, const std::vector<GroupedSample>& all,
-              std::uint64_t seed) {
-  std::vector<std::string> columns;
-  if (micro.call) columns.push_back("call_s");
-  if (micro.byte) columns.push_back("byte_s");
-  if (micro.item) columns.push_back("item_s");
-  std::vector<Sample> samples;
-  for (const auto& [s, group] : all) {
-    if (s.micro != micro.name) continue;
-    Sample sample;
-    if (micro.call) sample.x.push_back(static_cast<double>(s.calls));
-    if (micro.byte) sample.x.push_back(static_cast<double>(s.bytes));
-    if (micro.item) sample.x.push_back(static_cast<double>(s.items));
-    sample.seconds = s.seconds;
-    sample.group = group;
-    samples.push_back(std::move(sample));
-  }
-  if (samples.empty()) return;
-  const Fit result = fit(samples, columns, seed);
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    Parameter p;
-    p.value = result.coefficients[i];
-    p.low = std::min(result.low[i], p.value);
-    p.high = std::max(result.high[i], p.value);
-    p.unit = columns[i] == "call_s" ? "s" : columns[i] == "byte_s" ? "s/byte" : "s/item";
-    p.provenance = Provenance::measured;
-    p.source = "micro-measurement " + micro.name + ": " + micro.what +
-               (result.identified[i] ? "" : " (not separated from the other terms)");
-    p.date = today();
-    out.set(micro.name + "." + columns[i], p);
-  }
 }
 
 // Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is
@@ -146,7 +88,8 @@ ParameterSet calibrate_host(const CalibrateOptions& options) {
   const auto lock = hold_measurement_lock();
   const auto samples = measure_all(options);
   ParameterSet out;
-  for (const auto& micro : measure::micros()) fit_into(out, micro, samples, options.seed);
+  for (const measure::Micro& m : measure::micros())
+    fit_micro(out, {m.name, m.what, m.call, m.byte, m.item}, samples, options.seed);
   add_links(out);
   return out;
 }

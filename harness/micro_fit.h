@@ -21,7 +21,8 @@ struct MicroColumns {
 };
 
 // Fits what `all` has of that micro-measurement and sets NAME.call_s, NAME.byte_s and NAME.item_s,
-// as far as its columns go. Does nothing when there is no sample of it.
+// as far as its columns go: also those that no model uses, which take up what is not its work.
+// Does nothing when there is no sample of it.
 void fit_micro(ParameterSet& out, const MicroColumns& micro, const std::vector<GroupedSample>& all,
                std::uint64_t seed);
 

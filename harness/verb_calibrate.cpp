@@ -1,10 +1,12 @@
 // The verb `calibrate`: this host's parameters, by micro-measurements.
 
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/isolation_calibrate.h"
 #include "harness/launch_calibrate.h"
 #include "harness/output_dir.h"
 #include "harness/parameter_text.h"
@@ -20,7 +22,18 @@ struct CalibrateCommand {
   std::string out;  // "": the host's own file
   std::string format = "table";
   bool quiet = false;
+  bool isolation = false;
 };
+
+// What there is to calibrate, and where it is kept.
+struct Subject {
+  ParameterSet (*calibrate)(const CalibrateOptions&);
+  void (*save)(const ParameterSet&);
+  std::filesystem::path (*file)();
+};
+constexpr Subject kLaunch{calibrate_host, save_host_parameters, host_parameters_file};
+constexpr Subject kIsolation{calibrate_isolation, save_isolation_parameters,
+                             isolation_parameters_file};
 
 ExitStatus calibrate(const CalibrateCommand& command, Terminal& terminal) {
   auto progress = progress_for(terminal, command.quiet);
@@ -30,13 +43,14 @@ ExitStatus calibrate(const CalibrateCommand& command, Terminal& terminal) {
   options.repetitions = command.repetitions;
   options.seed = command.seed;
   options.progress = [&](const std::string& what) { progress.update(0, 0, what); };
-  const ParameterSet set = calibrate_host(options);
+  const Subject& subject = command.isolation ? kIsolation : kLaunch;
+  const ParameterSet set = subject.calibrate(options);
   if (command.out.empty())
-    save_host_parameters(set);
+    subject.save(set);
   else
     write_atomically(command.out, set.to_json().dump(2) + '\n');
-  progress.note(fmt::format("parameters in {}",
-                            command.out.empty() ? host_parameters_file().string() : command.out));
+  progress.note(
+      fmt::format("parameters in {}", command.out.empty() ? subject.file().string() : command.out));
   terminal.out << parameter_text(set, command.format);
   return ExitStatus::ok;
 }
@@ -46,6 +60,8 @@ ExitStatus calibrate(const CalibrateCommand& command, Terminal& terminal) {
 void add_calibrate_verb(Verbs& verbs) {
   CLI::App* verb = verbs.add("calibrate", "measure this host's parameters by micro-measurements");
   auto command = std::make_shared<CalibrateCommand>();
+  verb->add_flag("--isolation", command->isolation,
+                 "the primitives of isolated domains, instead of those of launches");
   verb->add_option("--processes", command->processes, "processes that measure, one after another")
       ->check(CLI::Range(1, 1000));
   verb->add_option("--repetitions", command->repetitions,

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/isolation_calibrate.h"
 #include "harness/json_source.h"
 #include "harness/launch_calibrate.h"
 #include "harness/parameter_text.h"
@@ -17,14 +18,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ExitStatus print_parameters(const std::string& file, const std::string& format,
-                            Terminal& terminal) {
-  const fs::path path = file.empty() ? host_parameters_file() : fs::path(file);
-  if (file.empty() && !fs::exists(path))
-    throw NotAvailable("this host has no parameters yet; run 'missive-sim calibrate'");
+struct ParametersCommand {
+  std::string file;  // "": this host's; with `published` a word to look for
+  std::string format = "table";
+  bool published = false, isolation = false;
+};
+
+ExitStatus print_parameters(const ParametersCommand& command, Terminal& terminal) {
+  const bool own = command.file.empty();
+  const fs::path path = !own                ? fs::path(command.file)
+                        : command.isolation ? isolation_parameters_file()
+                                            : host_parameters_file();
+  if (own && !fs::exists(path))
+    throw NotAvailable(fmt::format("this host has no parameters yet; run 'missive-sim calibrate{}'",
+                                   command.isolation ? " --isolation" : ""));
   const JsonSource source = JsonSource::read(path);
   terminal.out << parameter_text(
-      ParameterSet::from_json(nlohmann::json(source.document()), path.string()), format);
+      ParameterSet::from_json(nlohmann::json(source.document()), path.string()), command.format);
   return ExitStatus::ok;
 }
 
@@ -48,16 +58,18 @@ ExitStatus print_published(const std::string& filter, const std::string& format,
 
 void add_parameters_verb(Verbs& verbs) {
   CLI::App* verb = verbs.add("parameters", "print parameters with value, interval and provenance");
-  auto file = std::make_shared<std::string>();
-  auto format = std::make_shared<std::string>("table");
-  auto published = std::make_shared<bool>(false);
-  verb->add_option("FILE", *file,
+  auto command = std::make_shared<ParametersCommand>();
+  verb->add_option("FILE", command->file,
                    "parameter file (default: this host's); with --published a word to look for");
-  verb->add_flag("--published", *published, "print what others published, with the sources");
-  add_format(verb, *format);
-  verbs.act(verb, [file, format, published](Terminal& terminal) {
-    return *published ? print_published(*file, *format, terminal)
-                      : print_parameters(*file, *format, terminal);
+  CLI::Option* isolation =
+      verb->add_flag("--isolation", command->isolation,
+                     "this host's primitives of isolated domains, instead of those of launches");
+  verb->add_flag("--published", command->published, "print what others published, with the sources")
+      ->excludes(isolation);
+  add_format(verb, command->format);
+  verbs.act(verb, [command](Terminal& terminal) {
+    return command->published ? print_published(command->file, command->format, terminal)
+                              : print_parameters(*command, terminal);
   });
 }
 
