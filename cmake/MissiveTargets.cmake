@@ -10,6 +10,8 @@ target_compile_options(missive_options INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false alarms on std::string in GCC 12 (PR 105651)
   $<$<BOOL:${MISSIVE_WERROR}>:-Werror>)
 target_include_directories(missive_options INTERFACE ${PROJECT_SOURCE_DIR})
+# Symbols are bound at start: a forked service would bind those it uses anew, each time, in its first microseconds.
+target_link_options(missive_options INTERFACE -Wl,-z,now)
 target_compile_definitions(missive_options INTERFACE FUSE_USE_VERSION=312)
 if(MISSIVE_SANITIZE)
   target_compile_options(missive_options INTERFACE

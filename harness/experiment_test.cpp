@@ -390,6 +390,9 @@ TEST(IsolationExperiment, SizesAreQuantitiesWithinBounds) {
   EXPECT_THAT(isolation_problem("\"sizes\": [\"128MiB\"]"), HasSubstr("too large; at most 64MiB"));
   EXPECT_THAT(isolation_problem("\"sizes\": []"), HasSubstr("is empty"));
   EXPECT_THAT(isolation_problem("\"domains\": 0"), HasSubstr("too small; at least 1"));
+  EXPECT_THAT(isolation_problem("\"domains_of\": {\"pie\": 0}"),
+              HasSubstr("too small; at least 1"));
+  EXPECT_THAT(isolation_problem("\"domains_of\": {\"pei\": 5}"), HasSubstr("did you mean 'pie'?"));
 }
 
 TEST(IsolationExperiment, TheCommandLineChangesWhatItHasAndNotItsKind) {

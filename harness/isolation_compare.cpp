@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "models/isolation.h"
+#include "real/domains/cells/memory.h"
 #include "real/domains/requests.h"
 
 namespace missive::harness {
@@ -18,6 +20,11 @@ constexpr std::uint64_t kMostCached = 16;
 // Operations that are timed one by one (docs/metrics.md): below this, reading the clock and the
 // caches it disturbs are too much of it to be judged. Seconds.
 constexpr double kShortestAlone = 1e-6;
+
+// The names of the measured series.
+constexpr std::pair<Sharing, const char*> kWays[] = {
+    {Sharing::local, "local"},   {Sharing::copy, "copy"},     {Sharing::marshalled, "marshalled"},
+    {Sharing::sealed, "sealed"}, {Sharing::shared, "shared"}, {Sharing::pointer, "pointer"}};
 
 class Predictor {
  public:
@@ -44,13 +51,14 @@ class Predictor {
       case Cell::sharing:
         for (const Bytes size : settings_.sizes) {
           const auto bytes = static_cast<double>(size.count);
-          const std::string x = std::to_string(size.count);
-          add("sharing.message.local." + x, sharing_cost(m, Sharing::local, bytes));
-          add("sharing.message.copy." + x, sharing_cost(m, Sharing::copy, bytes));
-          add("sharing.message.shared." + x, sharing_cost(m, Sharing::in_place, bytes));
+          for (const auto& [way, name] : kWays)
+            add(fmt::format("sharing.message.{}.{}", name, size.count),
+                sharing_cost(m, way, bytes));
         }
         break;
       case Cell::density:
+        densities();
+        break;
       case Cell::security:
         break;
     }
@@ -79,6 +87,33 @@ class Predictor {
     add("creation.teardown", ended);
     if (made && ended)
       add("creation.sustained", Composition(made->why(), {}).add(1, *made).add(1, *ended));
+    const auto cpus = static_cast<double>(std::max(std::thread::hardware_concurrency(), 1U));
+    for (const std::uint64_t n : settings_.creators)
+      add(fmt::format("creation.storm.{}", n),
+          storm_cost(point_.mechanism, static_cast<double>(n), cpus));
+  }
+
+  // How many: all that are asked for, or as many as the host's smallest limit allows. Memory at the
+  // checkpoints of the cell (real/domains/cells/density.h).
+  void densities() {
+    const auto footprint = domain_footprint(point_.mechanism);
+    if (!footprint) return;
+    const auto asked = static_cast<double>(settings_.domains_for(point_.mechanism));
+    const DensityBound bound = density_bound(*footprint, domains::host_limits());
+    IsolationPrediction alive;
+    alive.value = std::min(asked, bound.domains);
+    alive.unit = "1";
+    alive.formula = bound.domains < asked ? "the host's limit: " + bound.limit
+                                          : "all that are asked for; no limit is met before";
+    all_["density.alive"] = alive;
+    if (footprint->pages <= 0) return;
+    IsolationPrediction memory;
+    memory.value = footprint->memory;
+    memory.unit = "B";
+    memory.formula = fmt::format("{:.4g} pages of its own", footprint->pages);
+    for (double x = 1; x < alive.value; x *= 10)
+      all_[fmt::format("density.pss_per_domain.{:.0f}", x)] = memory;
+    all_[fmt::format("density.pss_per_domain.{:.0f}", alive.value)] = memory;
   }
 
   void add(const std::string& metric, const std::optional<Composition>& composition) {

@@ -1,5 +1,6 @@
 #include "harness/isolation_experiment.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "harness/experiment_kind.h"
@@ -22,6 +23,7 @@ Json parameters_of(const std::string& mechanism, Cell cell, const IsolationSetti
   if (cell == Cell::execution) {
     p["kernels"] = s.kernels;
     p["request"] = s.request.count;
+    if (s.instructions) p["instructions"] = true;
   }
   if (cell == Cell::sharing) {
     p["sizes"] = Json::array();
@@ -32,7 +34,7 @@ Json parameters_of(const std::string& mechanism, Cell cell, const IsolationSetti
     p["round_robin"] = s.round_robin;
   }
   if (cell == Cell::creation) p["creators"] = s.creators;
-  if (cell == Cell::density) p["domains"] = s.domains;
+  if (cell == Cell::density) p["domains"] = s.domains_for(mechanism);
   return p;
 }
 
@@ -76,6 +78,8 @@ IsolationSettings read_isolation(const Json& effective) {
   for (const Json& size : effective["sizes"]) s.sizes.push_back(parse_bytes(size));
   s.request = parse_bytes(effective["request"]);
   s.domains = effective["domains"];
+  s.domains_of = effective["domains_of"].get<std::map<std::string, std::uint64_t>>();
+  s.instructions = effective["instructions"];
   s.chain = effective["chain"].get<std::vector<std::uint64_t>>();
   s.round_robin = effective["round_robin"].get<std::vector<std::uint64_t>>();
   s.creators = effective["creators"].get<std::vector<std::uint64_t>>();
@@ -98,10 +102,28 @@ const IsolationSettings& isolation_settings(const Experiment& experiment) {
   return *settings;
 }
 
+namespace {
+
+// Names in "domains_of" are registered mechanisms; those that are not asked for wait for --set.
+std::vector<Diagnostic> unknown_mechanisms(const JsonSource& source, const Json& effective) {
+  std::vector<std::string> names;
+  for (const domains::Mechanism& m : domains::mechanisms()) names.push_back(m.name);
+  std::vector<Diagnostic> problems;
+  for (const auto& [name, domains] : effective["domains_of"].items())
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      problems.push_back(source.at_key("/domains_of/" + name, "no isolation mechanism '" + name +
+                                                                  "'" + did_you_mean(name, names)));
+  return problems;
+}
+
+}  // namespace
+
 ExperimentKind isolation_kind() {
   ExperimentKind kind;
   kind.name = "isolation";
-  kind.read = [](const JsonSource&, Experiment& e) {
+  kind.read = [](const JsonSource& source, Experiment& e) {
+    if (auto problems = unknown_mechanisms(source, e.effective); !problems.empty())
+      throw InputErrors(std::move(problems));
     auto settings = std::make_shared<IsolationSettings>(read_isolation(e.effective));
     for (const IsolationPoint& point : settings->points)
       e.grid.push_back({point.id, point.label, point.parameters});

@@ -2,6 +2,7 @@
 // The part of an experiment of kind "isolation" that a launch does not have: which mechanisms are
 // asked for what. Its points are the pairs of mechanism and cell.
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,17 @@ struct IsolationSettings : KindSettings {
   std::vector<Bytes> sizes;
   Bytes request{};  // of a kernel in the cell execution
   std::uint64_t domains = 1;
+  std::map<std::string, std::uint64_t> domains_of;  // by mechanism, instead of `domains`
+  bool instructions = false;
   std::vector<std::uint64_t> chain, round_robin, creators;
   int processes = 1;
   double median_tolerance = 0, most_tolerance = 0;
   std::vector<IsolationPoint> points;  // mechanism by mechanism, cells in the file's order
+
+  std::uint64_t domains_for(const std::string& mechanism) const {
+    const auto own = domains_of.find(mechanism);
+    return own == domains_of.end() ? domains : own->second;
+  }
 };
 
 // `effective` is a checked file of that kind with all defaults.

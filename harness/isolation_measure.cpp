@@ -8,6 +8,7 @@
 #include "real/domains/cells/creation.h"
 #include "real/domains/cells/density.h"
 #include "real/domains/cells/execution.h"
+#include "real/domains/cells/instructions.h"
 #include "real/domains/cells/sharing.h"
 #include "real/domains/cells/switch.h"
 #include "real/domains/domain.h"
@@ -42,7 +43,8 @@ std::string metric_name(const domains::Series& s, Cell cell) {
 
 void append(CellMeasurement& out, const domains::CellResult& result, Cell cell) {
   for (const domains::Series& s : result.series)
-    out.metrics.push_back({metric_name(s, cell), s.unit == "bytes" ? "B" : s.unit, s.values, {}});
+    out.metrics.push_back(
+        {metric_name(s, cell), s.unit == "bytes" ? "B" : s.unit, s.values, s.note});
   if (out.stopped_by.empty()) out.stopped_by = result.stopped_by;
 }
 
@@ -91,7 +93,8 @@ CellMeasurement storms(const domains::Mechanism& m, const Experiment& e) {
   return out;
 }
 
-CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
+CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed,
+                          bool first) {
   domains::ExecutionOptions o;
   o.repetitions = e.repetitions;
   o.request_bytes = isolation_settings(e).request.count;
@@ -102,6 +105,12 @@ CellMeasurement execution(const domains::Mechanism& m, const Experiment& e, std:
   o.seed = seed;
   CellMeasurement out;
   append(out, domains::measure_execution(m, o), Cell::execution);
+  if (!first || !isolation_settings(e).instructions) return out;
+  domains::InstructionOptions counted;
+  counted.request_bytes = o.request_bytes;
+  counted.kernels = o.kernels;
+  counted.seed = e.seed;  // the same request in every process: the counts are one and the same
+  append(out, domains::measure_instructions(m, counted), Cell::execution);
   return out;
 }
 
@@ -119,7 +128,7 @@ CellMeasurement sharing(const domains::Mechanism& m, const Experiment& e, std::u
 
 CellMeasurement density(const domains::Mechanism& m, const Experiment& e, std::uint64_t seed) {
   domains::DensityOptions o;
-  o.domains = isolation_settings(e).domains;
+  o.domains = isolation_settings(e).domains_for(m.name);
   o.domain = domain_options(m.name);
   o.seed = seed;
   CellMeasurement out;
@@ -145,14 +154,14 @@ CellMeasurement security(const domains::Mechanism& m) {
 }
 
 CellMeasurement measure_here(const domains::Mechanism& m, const IsolationPoint& point,
-                             const Experiment& e, std::uint64_t seed) {
+                             const Experiment& e, std::uint64_t seed, bool first) {
   switch (point.cell) {
     case Cell::switching:
       return switching(m, e, seed);
     case Cell::creation:
       return creation(m, e);
     case Cell::execution:
-      return execution(m, e, seed);
+      return execution(m, e, seed, first);
     case Cell::sharing:
       return sharing(m, e, seed);
     case Cell::density:
@@ -186,14 +195,14 @@ CellMeasurement decode(const std::string& text) {
 bool repeats(Cell cell) { return cell != Cell::density && cell != Cell::security; }
 
 CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& experiment,
-                             std::uint64_t seed) {
+                             std::uint64_t seed, bool first) {
   const domains::Mechanism& m = domains::mechanism(point.mechanism);
   const auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(experiment.deadline);
   measure::first_cpu();  // notes the CPUs before a child is pinned
   CellMeasurement out = decode(run_in_child(
       [&] {
         measure::pin_to(measure::first_cpu());
-        return encode(measure_here(m, point, experiment, seed));
+        return encode(measure_here(m, point, experiment, seed, first));
       },
       deadline, point.label));
   if (point.cell == Cell::creation && !isolation_settings(experiment).creators.empty()) {

@@ -32,7 +32,8 @@ bool repeats(Cell cell);
 
 // Runs in a child that is pinned to one CPU, its domains' services with it (but process-spin, which
 // needs another one). Throws NotAvailable, RunError, Interrupted.
+// `first`: of the processes that measure this cell; what is the same in all is measured in it only.
 CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& experiment,
-                             std::uint64_t seed);
+                             std::uint64_t seed, bool first = true);
 
 }  // namespace missive::harness

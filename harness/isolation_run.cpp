@@ -98,8 +98,8 @@ class IsolationRun {
     const IsolationPoint& point = isolation_settings(e_).points[index];
     if (failed_[index]) return;  // said once is enough
     try {
-      CellMeasurement m =
-          measure_cell(point, e_, e_.seed + static_cast<std::uint64_t>(round) * 1000 + index);
+      CellMeasurement m = measure_cell(
+          point, e_, e_.seed + static_cast<std::uint64_t>(round) * 1000 + index, round == 0);
       for (const std::string& broken : m.broken_claims)
         result_.summary.failures.push_back(point.mechanism +
                                            " does not keep its promise: " + broken);

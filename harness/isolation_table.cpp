@@ -5,11 +5,14 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "harness/isolation_measure.h"
 #include "harness/result_table.h"
 #include "harness/table.h"
+#include "models/isolation.h"
 #include "models/statistics.h"
+#include "real/domains/domain.h"
 
 namespace missive::harness {
 
@@ -72,9 +75,11 @@ std::string message_size(const PointResult& point) {
   return std::to_string(best);
 }
 
-// Passed by value, or by pointer where that is what a call does.
+// The cheapest way this mechanism has that asks nothing of the sender: by pointer, else by value.
 const Metric* message_of(const PointResult* point) {
-  return point == nullptr ? nullptr : find(point, "sharing.message.copy." + message_size(*point));
+  if (point == nullptr) return nullptr;
+  const Metric* pointer = find(point, "sharing.message.pointer." + message_size(*point));
+  return pointer != nullptr ? pointer : find(point, "sharing.message.copy." + message_size(*point));
 }
 
 // Share of the time of a message that is not the writing and reading of it.
@@ -124,15 +129,15 @@ std::string joined_verdicts(const std::vector<std::pair<std::string, std::string
 
 std::string row_verdict(const std::vector<SeedNumber>& numbers,
                         const std::optional<SeedClaim>& claim, const std::string& row,
-                        std::uint64_t tried) {
+                        const IsolationSettings& settings) {
   if (!claim) return "no claim";
   std::vector<std::pair<std::string, std::string>> verdicts;
   for (const SeedNumber& n : numbers) {
     if (!n.measured) continue;
     // All that were tried live: how many more would is not known.
     const double wanted = claim->value.value_or(claim->low.value_or(0));
-    const bool open =
-        row == "domains" && *n.measured >= static_cast<double>(tried) && *n.measured < wanted;
+    const bool open = row == "domains" && *n.measured < wanted &&
+                      *n.measured >= static_cast<double>(settings.domains_for(n.mechanism));
     verdicts.emplace_back(n.mechanism,
                           open ? "open" : seed_verdict(*claim, *n.measured, row == "domains"));
   }
@@ -213,7 +218,7 @@ class SeedTable {
         return n.predicted ? number_text(row, *n.predicted) : std::string();
       }));
       verdict.push_back(row_verdict(values, seed_claim(published_, group.name, row), row,
-                                    isolation_settings(e_).domains));
+                                    isolation_settings(e_)));
     }
     line(row, "seed", seed);
     line("", "published", published);
@@ -254,8 +259,9 @@ class SeedTable {
         "kernel;\n  multiPIE: static PIEs in this process, and safe Rust. A value holds within a "
         "factor of two, native within 5 %.\n"
         "  execution: geometric mean over the kernels. sharing: share of the time of a message "
-        "passed by value that is\n  neither writing nor reading it. security: attacks contained of "
-        "those that apply; none is on the processor.\n"
+        "passed by pointer, or\n  by value, that is neither writing nor reading it. security: "
+        "attacks "
+        "contained of those that apply; none is\n  on the processor.\n"
         "  The seed's SFI creation of 5 ms fits a JavaScript isolate ({}); a Wasm instance takes "
         "{}.\n  Its \"20 x\" means 100 ms by the first reading and 100 us by the second.\n",
         creation("seed-sfi-isolate"), creation("seed-sfi-instance"));
@@ -287,6 +293,25 @@ const Metric* last_of(const PointResult* point, const std::string& prefix) {
     for (const Metric& m : point->metrics)
       if (m.name.starts_with(prefix)) last = &m;
   return last;
+}
+
+// Software isolation slows everything down, a boundary only what crosses it: at how many round
+// trips a second the two cost the same.
+std::string break_even_block(const Result& result) {
+  const auto software = slow_down(find_point(result, "wasm-guard", Cell::execution), true);
+  if (!software || !(*software > 0)) return {};
+  std::string rates;
+  for (const char* name : {"pie", "process-futex", "kvm"})
+    if (const auto s =
+            measured(find(find_point(result, name, Cell::switching), "switch.round_trip.hot"));
+        s && *s > 0)
+      rates += fmt::format("{}{} {:.2g}/s", rates.empty() ? "" : ", ", name,
+                           break_even_switch_rate(*software, *s));
+  if (rates.empty()) return {};
+  return fmt::format(
+      "break-even: {} of WebAssembly (guard pages) in computing equal the crossings of a boundary "
+      "that\n            does not slow computing down at {}\n\n",
+      percent(*software), rates);
 }
 
 std::string mechanisms_block(const Result& result, const Experiment& e) {
@@ -341,15 +366,62 @@ std::string attack_block(const Result& result, const Experiment& e) {
   return "attacks contained, of those that apply\n" + table.text("  ") + '\n';
 }
 
+// What has no value but a reason, below the table: each reason once, with whom it concerns.
+class Reasons {
+ public:
+  void add(const std::string& mechanism, const std::string& reason) {
+    auto found = std::find_if(all_.begin(), all_.end(),
+                              [&](const auto& entry) { return entry.first == reason; });
+    if (found == all_.end()) found = all_.insert(all_.end(), {reason, {}});
+    if (found->second.empty() || found->second.back() != mechanism)
+      found->second.push_back(mechanism);
+  }
+  std::string text() const {
+    std::string text;
+    for (const auto& [reason, mechanisms] : all_)
+      for (const std::string& line :
+           wrapped(fmt::format("{}: {}", fmt::join(mechanisms, ", "), reason), 100))
+        text += "  " + line + '\n';
+    return text;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<std::string>>> all_;
+};
+
+// What the mechanisms say a crossing saves: two switch times mean nothing without.
+std::string saved_at_a_crossing(const Result& result) {
+  std::string text = "what a crossing is, and what it saves\n";
+  for (const PointResult& point : result.points) {
+    const std::string suffix = ' ' + to_string(Cell::switching);
+    if (!point.label.ends_with(suffix) || point.metrics.empty()) continue;
+    const std::string name = point.label.substr(0, point.label.size() - suffix.size());
+    bool first = true;
+    for (const std::string& line : wrapped(domains::mechanism(name).what, 94)) {
+      text += fmt::format("  {:<16} {}\n", first ? name : "", line);
+      first = false;
+    }
+  }
+  return text + '\n';
+}
+
 std::string detail_block(const Result& result, Cell cell) {
   Table table({"mechanism", "metric", "simulated", "measured", "95 % interval", "error", "floor"});
   table.align_left(2);
   table.rule();
   bool any = false;
+  Reasons reasons;
   for (const PointResult& point : result.points) {
     if (!point.label.ends_with(' ' + to_string(cell))) continue;
     std::string mechanism = point.label.substr(0, point.label.rfind(' '));
+    const std::string name = mechanism;
     for (const Metric& m : point.metrics) {
+      if (!m.measured && !m.simulated && !m.note.empty()) {
+        reasons.add(name, m.name.substr(m.name.find('.') + 1).substr(0, 7) == "one_way"
+                              ? "one way " + m.note
+                              : m.note);
+        continue;
+      }
       any = true;
       const auto interval = [&] {
         return fmt::format("[{}, {}]", value_text(m, m.measured->low),
@@ -363,7 +435,9 @@ std::string detail_block(const Result& result, Cell cell) {
       mechanism.clear();
     }
   }
-  return any ? fmt::format("{}\n{}\n", to_string(cell), table.text("  ")) : "";
+  if (!any) return {};
+  return fmt::format("{}\n{}{}\n", to_string(cell), table.text("  "), reasons.text()) +
+         (cell == Cell::switching ? saved_at_a_crossing(result) : "");
 }
 
 std::string summary_block(const Result& result, const Experiment& e) {
@@ -477,6 +551,7 @@ std::string isolation_table(const Result& result, const Experiment& experiment,
   if (cells.size() == std::size(kCells)) {
     text += SeedTable(result, experiment, published).text() + '\n';
     text += mechanisms_block(result, experiment);
+    text += break_even_block(result);
   } else {
     for (const Cell cell : s.cells)
       if (cell != Cell::security) text += detail_block(result, cell);

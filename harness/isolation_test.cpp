@@ -279,6 +279,41 @@ TEST(SeedTable, StaysWithinATerminal) {
   }
 }
 
+TEST(Details, AReasonTakesThePlaceOfANumberAndIsSaidOnce) {
+  const Experiment e = experiment(R"("mechanisms": ["wasm-guard", "kvm"], "cells": ["switch"])");
+  CellMeasurement m = answer({{"switch.round_trip.hot", 5e-9}});
+  for (const char* way : {"switch.one_way.there", "switch.one_way.back"})
+    m.metrics.push_back({way, "s", {}, "not measured: no clock inside"});
+  const std::string text =
+      isolation_table(compared(e, {{0, "", {m}}, {1, "", {m}}}), e, load_published());
+  EXPECT_THAT(text, HasSubstr("wasm-guard, kvm: one way not measured: no clock inside"));
+  EXPECT_THAT(text, Not(HasSubstr("one_way.there")));
+  EXPECT_THAT(text, HasSubstr("what it saves"));
+  EXPECT_THAT(text, HasSubstr(domains::mechanism("kvm").what.substr(0, 40)));
+}
+
+TEST(SeedTable, SaysAtWhatRateSlowerCodeAndADearerBoundaryCostTheSame) {
+  const Experiment e = experiment("");
+  std::vector<IsolationData> data;
+  answer_all(e, "wasm-guard", 3e-9, 10e-6, 1.07, data);
+  answer_all(e, "process-futex", 129e-9, 10e-6, 1, data);
+  EXPECT_THAT(isolation_table(compared(e, data), e, load_published()),
+              HasSubstr("process-futex 5.4e+05/s"));
+}
+
+TEST(Density, IsPredictedFromTheHostsLimitsAndPagesOfItsOwn) {
+  const Experiment e = experiment(
+      R"("mechanisms": ["pie", "process-pipe"], "cells": ["density"], "domains": 50,
+         "domains_of": {"pie": 1000})");
+  const IsolationSettings& s = isolation_settings(e);
+  const auto pie = predict_cell(s.points[0], s, parameters(1e-9), load_published());
+  EXPECT_EQ(pie.at("density.alive").value, 1000);
+  EXPECT_EQ(pie.at("density.pss_per_domain.1000").value, 4 * 4096);
+  EXPECT_EQ(pie.at("density.pss_per_domain.100").unit, "B");
+  const auto process = predict_cell(s.points[1], s, parameters(1e-9), load_published());
+  EXPECT_EQ(process.at("density.alive").value, 50);
+}
+
 // ---- for real, in small ----
 
 // A home with made-up parameters: calibrating is not what is tested.
@@ -309,6 +344,7 @@ TEST(IsolationRun, ASmallOneAnswersInBothWorlds) {
   EXPECT_GT(*metric(r, point, "switch.round_trip.hot").simulated, 0);
   EXPECT_EQ(metric(r, point, "switch.round_trip.hot").measured->n, 4U);
   EXPECT_GT(metric(r, index_of(e, "coroutine creation"), "creation.storm.2").measured->median, 0);
+  EXPECT_GT(*metric(r, index_of(e, "coroutine creation"), "creation.storm.2").simulated, 0);
   EXPECT_GT(r.summary.compared, 0U);
 }
 

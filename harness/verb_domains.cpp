@@ -13,6 +13,7 @@
 #include "models/nearest.h"
 #include "models/quantity.h"
 #include "models/statistics.h"
+#include "real/domains/cells/instructions.h"
 #include "real/domains/domain.h"
 #include "real/domains/message.h"
 #include "real/domains/pie/dynamic.h"
@@ -28,6 +29,7 @@ struct RunCommand {
   std::string name, entry = "hash", size = "4KiB";
   std::string format = "table";
   int calls = 1000;
+  std::uint64_t seed = 1;
 };
 
 struct Claim {
@@ -188,6 +190,15 @@ ExitStatus execute(const std::string& program, const std::vector<std::string>& a
                                 : fmt::format(": ended by signal {}", result.signal)));
 }
 
+// What valgrind is made to run (real/domains/cells/instructions.h).
+ExitStatus counted(const RunCommand& command) {
+  const domains::Mechanism& m = domains::mechanism(command.name);
+  if (const std::string why_not = m.unavailable(); !why_not.empty())
+    throw NotAvailable(m.name + ": " + why_not);
+  domains::counted_calls(m, entry_of(command.entry), size_of(command.size), command.seed);
+  return ExitStatus::ok;
+}
+
 }  // namespace
 
 void add_domains_verb(Verbs& verbs) {
@@ -218,6 +229,13 @@ void add_domains_verb(Verbs& verbs) {
   verbs.act(verb, [program, verb](Terminal& terminal) {
     return execute(*program, verb->remaining(), terminal);
   });
+  verb = Verbs::add(domains, "counted", "for valgrind: a kernel natively, in the domain, and null");
+  verb->group("");  // not listed
+  verb->add_option("NAME", command->name, "mechanism, as listed")->required();
+  verb->add_option("--entry", command->entry, "kernel");
+  verb->add_option("--size", command->size, "bytes of the request");
+  verb->add_option("--seed", command->seed, "of the request");
+  verbs.act(verb, [command](Terminal&) { return counted(*command); });
 }
 
 }  // namespace missive::harness

@@ -5,54 +5,21 @@
 // A model is a sum: so many times this primitive, so many times that one. Which and how many is the
 // mechanism's structure, read from what it does (system calls, copies, faults), never from how long
 // it takes; how long a primitive takes is a parameter. Nothing here is fitted to a domain's times.
-//
-//   seconds = sum over terms of count * parameter
+// The structures are in models/isolation/, a file for each family; here is what is made of them.
 //
 // Copies and reads have three costs a byte, because what fits the first-level cache, the second,
 // or neither differs by a factor of ten. Each is calibrated inside a range of sizes (kFillRegimes,
 // kCopyRegimes, kReadRegimes); in between the cost is interpolated over the logarithm of the size.
 
 #include <array>
-#include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "models/parameter.h"
+#include "models/isolation/composition.h"
+#include "models/isolation/density.h"
+#include "models/isolation/structure.h"
 
 namespace missive {
-
-struct CostTerm {
-  double count = 0;
-  std::string parameter;  // "wake_process.call_s"
-};
-
-class Composition {
- public:
-  Composition() = default;
-  Composition(std::string why, std::vector<CostTerm> terms);
-
-  Composition& add(double count, const std::string& parameter);
-  Composition& add(double times, const Composition& other);
-
-  // Seconds (bytes for a density model). Throws InputError for a parameter that is not there.
-  double cost(const ParameterSet& parameters) const;
-  // Parameters it needs that `parameters` does not have, in order.
-  std::vector<std::string> missing(const ParameterSet& parameters) const;
-  std::set<std::string> parameters() const;
-  // "2 x wake_process.call_s + poll_ready.call_s"
-  std::string text() const;
-  const std::string& why() const { return why_; }
-  const std::vector<CostTerm>& terms() const { return terms_; }
-
- private:
-  std::string why_;
-  std::vector<CostTerm> terms_;  // one for each parameter
-};
-
-// The names of mechanisms (real/domains/domain.h) that have models.
-std::vector<std::string> modelled_mechanisms();
 
 // A null call and its return, hot. `peer_elsewhere`: a service with a thread or process of its own
 // runs on another CPU than the caller. Nothing when there is no model of the mechanism.
@@ -72,14 +39,29 @@ std::optional<Composition> creation_cost(const std::string& mechanism);
 // The destructor, until nothing of the domain is left.
 std::optional<Composition> teardown_cost(const std::string& mechanism);
 
-// How a message reaches the service.
+// Creation, first call and end of one domain of many that `creators` threads make at once on `cpus`
+// CPUs, as wall-clock time over all domains: what the threads wait for each other in the kernel
+// grows from nothing with one CPU busy to what the contended primitives show with all
+// (models/isolation/contention.h), so the rate is that of the universal scalability law without
+// its quadratic term,
+//
+//   X(n) = n / (T (1 + s (n - 1))),  n = min(creators, cpus)
+//
+// with s from primitives. Nothing for services with a thread or process of their own while a CPU is
+// idle: they would run there, and no primitive stands for that.
+std::optional<Composition> storm_cost(const std::string& mechanism, double creators, double cpus);
+
+// How a message reaches the service (real/domains/cells/exchange.h).
 enum class Sharing {
-  local,    // no domain: written and read on one side
-  copy,     // by value: as often copied as the mechanism does
-  in_place  // it lies in memory both sides see
+  local,       // no domain: written and read on one side
+  copy,        // by value: as often copied as the mechanism does, once at least
+  marshalled,  // as records, serialised, by value, and parsed into fresh objects
+  sealed,      // in a new memory file that is sealed, handed over, checked and mapped
+  shared,      // it lies in memory both sides see
+  pointer      // it lies in the caller's memory, where the service reads it
 };
 // A message of `bytes` is written, passed with a call, and read by the service to the last byte;
-// the reply is short.
+// the reply is short. Nothing for a way that the mechanism does not have.
 std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sharing,
                                         double bytes);
 
@@ -90,6 +72,9 @@ std::optional<Composition> message_cost(const std::string& mechanism, double byt
 Composition fill_cost(double times, double bytes);
 Composition copy_cost(double times, double bytes);
 Composition read_cost(double times, double bytes);
+
+// A message of rows, and what protobuf makes of them (real/domains/marshal/records.proto).
+inline constexpr double kRowBytes = 64, kMarshalledRowBytes = 71;
 
 // Sizes a regime was calibrated at.
 struct Regime {
@@ -106,27 +91,20 @@ inline constexpr std::array<Regime, 3> kReadRegimes{{{"read_l1.byte_s", 256, 245
                                                      {"read_l2.byte_s", 98304, 786432},
                                                      {"read_memory.byte_s", 12582912, 50331648}}};
 
-// ---- density: closed forms ----
+// Of the message's rows, before they are serialised. Each has a cost of a byte and one of a record.
+struct MarshalRegime {
+  const char* serialise;  // primitives
+  const char* parse;
+  double from, to;  // bytes
+};
+inline constexpr std::array<MarshalRegime, 2> kMarshalRegimes{
+    {{"serialise_cached", "parse_cached", 128, 45056},
+     {"serialise_memory", "parse_memory", 2560000, 7680000}}};
 
-// What bounds the number of domains on a host.
-struct HostLimits {
-  double maps = 65530;            // vm.max_map_count, of one process
-  double address_space = 0x1p47;  // of one process, bytes
-  double processes = 32768;       // kernel.pid_max, or a smaller limit on tasks
-  double descriptors = 1024;      // RLIMIT_NOFILE
-  double memory = 0;              // bytes available; 0: not looked at
-};
-// What one domain takes of each.
-struct DomainFootprint {
-  double maps = 0, address_space = 0, processes = 0, descriptors = 0, memory = 0;
-};
-struct DensityBound {
-  double domains = 0;
-  std::string limit;  // "vm.max_map_count", "address space", "tasks", "descriptors", "memory"
-};
-// The smallest of the bounds; infinite domains and no limit for a domain that takes nothing.
-DensityBound density_bound(const DomainFootprint& domain, const HostLimits& host);
-// Nothing where the mechanism has no model. `memory` is left 0: it is measured.
+// ---- density (models/isolation/density.h) ----
+
+// Nothing where the mechanism has no model. Its memory is that of its pages; what the kernel keeps
+// beside them (page tables, stacks, descriptors' objects) is not in it.
 std::optional<DomainFootprint> domain_footprint(const std::string& mechanism);
 
 // Overheads that trade: software isolation that slows everything by `slow_down` (0.07) equals a

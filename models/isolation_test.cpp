@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "models/error.h"
+#include "models/isolation/contention.h"
 
 namespace missive {
 namespace {
@@ -19,6 +20,9 @@ ParameterSet parameters(const std::vector<std::pair<std::string, double>>& value
   return set;
 }
 
+constexpr Sharing kWays[] = {Sharing::local,  Sharing::copy,   Sharing::marshalled,
+                             Sharing::sealed, Sharing::shared, Sharing::pointer};
+
 // Every parameter that any model names, all of the same value.
 ParameterSet all_parameters(double value) {
   std::vector<std::pair<std::string, double>> values;
@@ -28,8 +32,9 @@ ParameterSet all_parameters(double value) {
     if (const auto many = chain_cost(m, 8))
       for (const std::string& p : many->parameters()) values.emplace_back(p, value);
     for (const std::string& p : teardown_cost(m)->parameters()) values.emplace_back(p, value);
+    for (const std::string& p : storm_cost(m, 2, 2)->parameters()) values.emplace_back(p, value);
     for (const double bytes : {64.0, 1e5, 1e7})
-      for (const Sharing way : {Sharing::local, Sharing::copy})
+      for (const Sharing way : kWays)
         if (const auto shared = sharing_cost(m, way, bytes))
           for (const std::string& p : shared->parameters()) values.emplace_back(p, value);
   }
@@ -121,13 +126,53 @@ TEST(Creation, EndsWithTheFirstReply) {
     EXPECT_GT(creation_cost(m)->cost(p), crossing_cost(m)->cost(p)) << m;
 }
 
+TEST(Creation, OfAForkedServiceMeetsItOnItsWayInItsFirstCall) {
+  auto p = all_parameters(0);
+  p.set("wake_process.call_s", {1e-6, "s", Provenance::measured, "test", 0, 1, ""});
+  EXPECT_EQ(creation_cost("process-pipe")->cost(p), 0) << "starting it hands over, there and back";
+  EXPECT_NEAR(creation_cost("picoprocess")->cost(p), 2e-6, 1e-15) << "it waits before the call";
+}
+
+TEST(Storm, OfOneCreatorIsALifeAndOfTwoOnTwoCpusHalfACrowdedOne) {
+  auto p = all_parameters(1e-6);
+  const double life = creation_cost("pie")->cost(p) + teardown_cost("pie")->cost(p);
+  EXPECT_NEAR(storm_cost("pie", 1, 2)->cost(p), life, 1e-12);
+  EXPECT_NEAR(storm_cost("pie", 2, 2)->cost(p), life / 2, 1e-12) << "nobody waits";
+  for (const std::string_view name : kContended)
+    for (const char* column : {".call_s", ".item_s"})
+      p.set(std::string(name) + "_contended" + column,
+            {3e-6, "s", Provenance::measured, "test", 0, 1, ""});
+  const double crowded = storm_cost("pie", 2, 2)->cost(p);
+  EXPECT_GT(crowded, life / 2);
+  EXPECT_LT(crowded, 3 * life / 2) << "not everything is contended";
+  EXPECT_DOUBLE_EQ(storm_cost("pie", 16, 2)->cost(p), crowded) << "no more than the CPUs at once";
+}
+
+TEST(Storm, FollowsTheUniversalScalabilityLawBetweenOneCpuAndAll) {
+  auto p = all_parameters(1e-6);
+  for (const std::string_view name : kContended)
+    for (const char* column : {".call_s", ".item_s"})
+      p.set(std::string(name) + "_contended" + column,
+            {3e-6, "s", Provenance::measured, "test", 0, 1, ""});
+  const auto rate = [&](double n) { return 1 / storm_cost("coroutine", n, 8)->cost(p); };
+  const double alone = 1 / rate(1), s = (2 / (rate(2) * alone) - 1);
+  for (const double n : {3.0, 5.0, 8.0})
+    EXPECT_NEAR(rate(n), n / (alone * (1 + s * (n - 1))), rate(n) * 1e-9) << n;
+}
+
+TEST(Storm, OfServicesWithACpuOfTheirOwnHasNoModelWhileOneIsIdle) {
+  EXPECT_FALSE(storm_cost("process-pipe", 1, 2));
+  EXPECT_TRUE(storm_cost("process-pipe", 2, 2));
+  EXPECT_TRUE(storm_cost("process-pipe", 1, 1));
+}
+
 // Reading and writing on two CPUs costs lines fetched both ways.
 bool remote(const std::string& mechanism) { return mechanism == "process-spin"; }
 
 TEST(Sharing, CostsNothingInPlaceBeyondWritingAndReading) {
   const auto p = all_parameters(1e-9);
   for (const std::string& m : modelled_mechanisms())
-    if (const auto shared = sharing_cost(m, Sharing::in_place, 1e6); shared && !remote(m)) {
+    if (const auto shared = sharing_cost(m, Sharing::shared, 1e6); shared && !remote(m)) {
       EXPECT_NEAR(shared->cost(p) - crossing_cost(m)->cost(p), (2 * 1e6 + 4) * 1e-9, 1e-12) << m;
     }
 }
@@ -139,7 +184,42 @@ TEST(Sharing, ByValueIsACopyForSharedMemoryAndTheKernelsTwoForAPipe) {
   EXPECT_NEAR(sharing_cost("process-futex", Sharing::copy, 1e5)->cost(p), 1e-5, 1e-15);
   EXPECT_NEAR(sharing_cost("process-pipe", Sharing::copy, 1e5)->cost(p), 3e-5, 1e-15);
   EXPECT_FALSE(sharing_cost("safe-rust", Sharing::copy, 1e5)) << "its reader is other code";
-  EXPECT_EQ(sharing_cost("pie", Sharing::copy, 1e5)->cost(p), 0);
+  EXPECT_NEAR(sharing_cost("pie", Sharing::copy, 1e5)->cost(p), 1e-5, 1e-15);
+  EXPECT_EQ(sharing_cost("pie", Sharing::pointer, 1e5)->cost(p), 0);
+  EXPECT_FALSE(sharing_cost("process-pipe", Sharing::pointer, 1e5));
+}
+
+TEST(Sharing, MarshallingAndSealingNeedAServiceOfThisProgram) {
+  for (const char* guest : {"pie", "wasm-guard", "kvm", "picoprocess", "safe-rust"}) {
+    EXPECT_FALSE(sharing_cost(guest, Sharing::marshalled, 1e5)) << guest;
+    EXPECT_FALSE(sharing_cost(guest, Sharing::sealed, 1e5)) << guest;
+  }
+  EXPECT_TRUE(sharing_cost("process-unix", Sharing::marshalled, 1e5));
+}
+
+TEST(Sharing, MarshallingCostsEveryRecordAndEveryByteOfItsForm) {
+  auto p = all_parameters(0);
+  const auto set = [&](const char* name, double value) {
+    p.set(name, {value, "s", Provenance::measured, "test", 0, 1, ""});
+  };
+  set("parse_cached.item_s", 1e-7);
+  EXPECT_NEAR(sharing_cost("call", Sharing::marshalled, 6400)->cost(p), 100e-7, 1e-15);
+  set("parse_memory.item_s", 3e-7);
+  EXPECT_NEAR(sharing_cost("call", Sharing::marshalled, 64e6)->cost(p), 1e6 * 3e-7, 1e-9);
+  set("serialise_memory.byte_s", 1e-9);
+  EXPECT_NEAR(sharing_cost("call", Sharing::marshalled, 64e6)->cost(p), 0.3 + 71e-3, 1e-9);
+  const double half_way = std::sqrt(45056.0 * 2560000), rows = half_way / 64;
+  EXPECT_NEAR(sharing_cost("call", Sharing::marshalled, half_way)->cost(p),
+              rows * 2e-7 + rows * 71 * 0.5e-9, 1e-12);
+}
+
+TEST(Sharing, ASealedMessageIsAFileOfWholePagesHandedOverByDescriptor) {
+  auto p = all_parameters(0);
+  p.set("memory_file_fill.item_s", {1e-6, "s", Provenance::measured, "test", 0, 1, ""});
+  EXPECT_NEAR(sharing_cost("call", Sharing::sealed, 4097)->cost(p), 2e-6, 1e-15);
+  p.set("descriptor_pass.call_s", {1e-5, "s", Provenance::measured, "test", 0, 1, ""});
+  EXPECT_NEAR(sharing_cost("call", Sharing::sealed, 4097)->cost(p), 2e-6, 1e-15);
+  EXPECT_NEAR(sharing_cost("process-pipe", Sharing::sealed, 4097)->cost(p), 12e-6, 1e-15);
 }
 
 TEST(Sharing, WithoutADomainThereIsNoCrossing) {
@@ -153,14 +233,18 @@ TEST(Sharing, AMessageNobodyReadsCostsItsCopiesOnly) {
   const auto p = all_parameters(1e-9);
   for (const std::string& m : modelled_mechanisms())
     if (const auto read = sharing_cost(m, Sharing::copy, 1e5); read && !remote(m)) {
-      EXPECT_NEAR(read->cost(p) - message_cost(m, 1e5)->cost(p), (2 * 1e5 + 4) * 1e-9, 1e-12) << m;
+      // Where the mechanism copies nothing, the caller does.
+      const double copied = sharing_cost(m, Sharing::pointer, 1e5) ? 1e5 : 0;
+      EXPECT_NEAR(read->cost(p) - message_cost(m, 1e5)->cost(p), (2 * 1e5 + copied + 4) * 1e-9,
+                  1e-12)
+          << m;
     }
 }
 
 TEST(Sharing, BetweenTwoCpusEachLineIsFetchedTwice) {
   auto p = all_parameters(0);
   p.set("remote_read.byte_s", {1e-10, "s/byte", Provenance::measured, "test", 0, 1, ""});
-  EXPECT_NEAR(sharing_cost("process-spin", Sharing::in_place, 1e5)->cost(p), 2e-5, 1e-15);
+  EXPECT_NEAR(sharing_cost("process-spin", Sharing::shared, 1e5)->cost(p), 2e-5, 1e-15);
 }
 
 TEST(Sharing, AMessageThatFillsAPipeChangesSidesAgain) {

@@ -20,8 +20,8 @@ class CallDomain final : public Domain {
     if (!lies_in(request, shared_.bytes()))
       check_message("call", request.size(), reply.size(), limit_);
     return checked_answer("call",
-                          missive_guest(static_cast<std::int32_t>(entry), as_bytes(request),
-                                        request.size(), as_bytes(reply), reply.size()),
+                          native_service(static_cast<std::int32_t>(entry), as_bytes(request),
+                                         request.size(), as_bytes(reply), reply.size()),
                           reply.size());
   }
 
@@ -41,6 +41,7 @@ Mechanism call_mechanism() {
       "a plain function call, no isolation at all; a virtual call and the C calling convention, "
       "nothing saved beyond that, messages by pointer";
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = [] { return std::string(); };
   m.create = [](const DomainOptions& options) -> std::unique_ptr<Domain> {
     return std::make_unique<CallDomain>(options);

@@ -163,6 +163,7 @@ Mechanism coroutine_mechanism() {
       "an own stack in the same thread, no protection but a guard page; six callee-saved registers "
       "and the stack pointer exchanged, no control words, messages by pointer";
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = [] { return std::string(); };
   m.create = [](const DomainOptions& options) { return make_coroutine_domain(options); };
   return m;

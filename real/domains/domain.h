@@ -25,6 +25,10 @@ enum class Entry : std::int32_t {
   lookup = 4,     // keys of the request in a hash table built from it
   walk = 5,       // pointer chase through a random cycle over the request's size
   sum = 6,        // adds up every byte of the request: the receiver reads it all
+  clock = 7,      // the processor's time stamp inside, 8 bytes; refused where that is another clock
+  // Only of a service that is this program's own code (host_service.h); others refuse them.
+  marshalled_sum = 50,  // parses a message of records and adds up every byte of every field
+  sealed_sum = 51,      // maps a sealed memory file and adds up every byte
 };
 
 // The domain ended or was ended: a fault inside it, a trap, its death, or the deadline. The domain
@@ -56,6 +60,9 @@ struct DomainOptions {
   // CPU that a service with a thread or process of its own is pinned to; -1: the scheduler's
   // choice.
   int peer_cpu = -1;
+  // A Unix socket that a forked service keeps open beside its own transport, to be handed
+  // descriptors; -1: none.
+  int descriptor_socket = -1;
 };
 
 // What a mechanism claims to contain: the attack matrix holds it to each. "No" is an honest answer.
@@ -72,6 +79,7 @@ struct Mechanism {
   std::string what;  // one sentence, with what is saved at a crossing
   Containment claims;
   bool same_process = false;  // crossings stay in this process
+  bool by_pointer = false;    // call() copies nothing: the service reads the caller's own memory
   // Empty when this host (and this build) can, otherwise why not and what to do.
   std::string (*unavailable)();
   // Throws NotAvailable, RunError (a host limit: which one), InputError (options).

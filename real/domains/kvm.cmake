@@ -4,7 +4,7 @@ set(kvm_service ${PROJECT_SOURCE_DIR}/real/domains/service)
 set(kvm_dir ${PROJECT_BINARY_DIR}/guests/kvm)
 file(MAKE_DIRECTORY ${kvm_dir})
 add_custom_command(OUTPUT ${kvm_dir}/guest.bin
-  COMMAND ${CMAKE_C_COMPILER} -std=gnu11 -O2 -Wall -Wextra -ffreestanding -fno-tree-loop-distribute-patterns -fno-pic -no-pie -static -nostdlib
+  COMMAND ${CMAKE_C_COMPILER} -std=gnu11 -DMISSIVE_OTHER_CLOCK -O2 -Wall -Wextra -ffreestanding -fno-tree-loop-distribute-patterns -fno-pic -no-pie -static -nostdlib
           -fcf-protection=none -fno-stack-protector -fno-asynchronous-unwind-tables -Wno-int-to-pointer-cast
           -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,${kvm_sources}/guest/layout.lds
           ${kvm_sources}/guest/start.c ${kvm_service}/service.c ${kvm_service}/attack.c -o ${kvm_dir}/guest.elf

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "real/domains/domain.h"
+#include "real/domains/host_service.h"
 #include "real/domains/service/service.h"
 
 namespace missive::domains {
@@ -17,12 +18,15 @@ using ServiceFunction = std::int64_t (*)(std::int32_t entry, const std::uint8_t*
                                          std::size_t size, std::uint8_t* reply,
                                          std::size_t capacity);
 
-// The service, and the hostile guest behind the entries from 100 on (attacks.h): what mechanisms
-// run that have no image of their own.
+// The service, what only a service in this program's code can do behind the entries from 50 on, and
+// the hostile guest behind those from 100 on (attacks.h): what mechanisms run that have no image of
+// their own.
 inline std::int64_t native_service(std::int32_t entry, const std::uint8_t* request,
                                    std::size_t size, std::uint8_t* reply, std::size_t capacity) {
-  return entry < 100 ? missive_service(entry, request, size, reply, capacity)
-                     : missive_attack(entry, request, size, reply, capacity);
+  constexpr std::int32_t kFirstOfHost = 50, kFirstAttack = 100;
+  if (entry < kFirstOfHost) return missive_service(entry, request, size, reply, capacity);
+  return entry < kFirstAttack ? host_service(entry, request, size, reply, capacity)
+                              : missive_attack(entry, request, size, reply, capacity);
 }
 
 inline const std::uint8_t* as_bytes(std::span<const std::byte> s) {

@@ -153,7 +153,8 @@ class MemoryDomain final : public Domain {
     }
     const ServerSide side{signal,  wake_service_.get(),   wake_caller_.get(),
                           service, memory_.span().data(), layout_.reply};
-    process_.start(name_, {side.wake_service, side.wake_caller}, cpu, [&side] { serve(side); });
+    process_.start(name_, {side.wake_service, side.wake_caller, options.descriptor_socket}, cpu,
+                   [&side] { serve(side); });
     if (signal == MemorySignal::eventfd) {
       process_fd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, process_.pid(), 0)));
       if (!process_fd_) throw_errno("process-eventfd: pidfd_open (limit: RLIMIT_NOFILE)");

@@ -145,7 +145,8 @@ class StreamDomain final : public Domain {
                           buffers.span().first(limit_),
                           buffers.span().subspan(limit_),
                           shared_.span()};
-    process_.start(name_, {side.in, side.out}, options.peer_cpu, [&side] { serve(side); });
+    process_.start(name_, {side.in, side.out, options.descriptor_socket}, options.peer_cpu,
+                   [&side] { serve(side); });
     if (kind == StreamKind::pipe) reader_ = std::move(child_in);
   }
 

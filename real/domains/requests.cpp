@@ -79,6 +79,9 @@ std::vector<std::byte> make_request(Entry entry, std::size_t bytes, std::uint64_
     case Entry::null:
     case Entry::hash:
     case Entry::sum:
+    case Entry::clock:
+    case Entry::marshalled_sum:
+    case Entry::sealed_sum:
       break;
   }
   return random_bytes(bytes, random);
@@ -97,6 +100,9 @@ std::size_t reply_room(Entry entry, std::size_t request_bytes) {
       return std::max<std::size_t>(request_bytes, 8);
     case Entry::walk:
     case Entry::sum:
+    case Entry::clock:
+    case Entry::marshalled_sum:
+    case Entry::sealed_sum:
       break;
   }
   return 8;
@@ -124,6 +130,12 @@ const char* name_of(Entry entry) {
       return "walk";
     case Entry::sum:
       return "sum";
+    case Entry::clock:
+      return "clock";
+    case Entry::marshalled_sum:
+      return "marshalled_sum";
+    case Entry::sealed_sum:
+      return "sealed_sum";
   }
   return "unknown";
 }

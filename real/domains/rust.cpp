@@ -132,6 +132,7 @@ Mechanism safe_rust_mechanism() {
   m.claims.memory = m.claims.control = m.claims.time = m.claims.system_calls = m.claims.space =
       true;
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = unavailable;
   m.create = create;
   return m;

@@ -17,8 +17,8 @@ namespace missive::domains {
 
 namespace {
 
-void close_all_but(std::array<int, 2> keep) {
-  if (keep[0] > keep[1]) std::swap(keep[0], keep[1]);
+void close_all_but(std::array<int, 3> keep) {
+  std::sort(keep.begin(), keep.end());
   unsigned int first = 3;
   for (const int fd : keep) {
     if (fd < static_cast<int>(first)) continue;
@@ -41,7 +41,7 @@ void default_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-[[noreturn]] void run_child(pid_t parent, std::array<int, 2> keep, const cpu_set_t* pinned,
+[[noreturn]] void run_child(pid_t parent, std::array<int, 3> keep, const cpu_set_t* pinned,
                             const std::function<void()>& serve) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(0);  // it died before the line above
@@ -95,7 +95,7 @@ int another_cpu() {
   return -1;
 }
 
-void ServiceProcess::start(const std::string& mechanism, std::array<int, 2> keep, int cpu,
+void ServiceProcess::start(const std::string& mechanism, std::array<int, 3> keep, int cpu,
                            const std::function<void()>& serve) {
   // Checked here, so that the error reaches the caller.
   const cpu_set_t pinned = cpu >= 0 ? only(mechanism, cpu) : cpu_set_t{};

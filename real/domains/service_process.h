@@ -35,7 +35,7 @@ class ServiceProcess {
   // `cpu` unless that is -1. The parent may have threads: `serve` must not allocate memory or take
   // locks (fork(2)). Throws RunError (which limit may have been met), InputError for a CPU it may
   // not use.
-  void start(const std::string& mechanism, std::array<int, 2> keep, int cpu,
+  void start(const std::string& mechanism, std::array<int, 3> keep, int cpu,
              const std::function<void()>& serve);
 
   // SIGKILL, then reaped. Harmless when there is none.

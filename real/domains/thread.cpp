@@ -111,6 +111,7 @@ Mechanism thread_mechanism() {
       "a service thread woken by futex, no protection; the kernel exchanges all registers with "
       "vector state and the kernel stack, the address space stays, messages by pointer";
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = [] { return std::string(); };
   m.create = [](const DomainOptions& options) -> std::unique_ptr<Domain> {
     return std::make_unique<ThreadDomain>(options);

@@ -1,29 +1,24 @@
 // Primitives of creation: threads, processes, namespaces, descriptors, virtual machines.
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <optional>
 #include <string>
 
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "real/fd.h"
 #include "real/measure/clock.h"
 #include "real/measure/micro_isolation_list.h"
+#include "real/measure/micro_process.h"
 #include "real/measure/tiny_program.h"
 
 namespace missive::measure {
@@ -32,25 +27,8 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 
-void must(bool good, const char* what) {
-  if (!good) throw_errno(std::string("micro-measurement: ") + what);
-}
-
-void reap(pid_t child) {
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
-constexpr std::uint64_t kNamespaces =
-    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
-
-// clone3(2) like fork(2), into new namespaces. -1 when refused.
-pid_t fork_into(std::uint64_t flags) {
-  clone_args arguments{};
-  arguments.flags = flags;
-  arguments.exit_signal = SIGCHLD;
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-}
+constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+                                      CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP;
 
 kvm_segment user_segment(std::uint16_t selector, std::uint8_t type, bool code) {
   kvm_segment s{};
@@ -71,28 +49,28 @@ class TinyMachine {
   TinyMachine()
       : memory_(Mapping::anonymous(kMemory, "micro-measurement: guest")),
         kvm_(::open("/dev/kvm", O_RDWR | O_CLOEXEC)) {
-    must(kvm_.get() >= 0, "/dev/kvm");
+    micro_must(kvm_.get() >= 0, "/dev/kvm");
     vm_.reset(::ioctl(kvm_.get(), KVM_CREATE_VM, 0));
-    must(vm_.get() >= 0, "KVM_CREATE_VM");
+    micro_must(vm_.get() >= 0, "KVM_CREATE_VM");
     fill_memory();
     kvm_userspace_memory_region region{};
     region.memory_size = kMemory;
     region.userspace_addr = reinterpret_cast<std::uint64_t>(memory_.writable().data());
-    must(::ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &region) == 0, "memory region");
+    micro_must(::ioctl(vm_.get(), KVM_SET_USER_MEMORY_REGION, &region) == 0, "memory region");
     cpu_.reset(::ioctl(vm_.get(), KVM_CREATE_VCPU, 0));
-    must(cpu_.get() >= 0, "KVM_CREATE_VCPU");
+    micro_must(cpu_.get() >= 0, "KVM_CREATE_VCPU");
     set_registers();
     const int size = ::ioctl(kvm_.get(), KVM_GET_VCPU_MMAP_SIZE, 0);
-    must(size > 0, "KVM_GET_VCPU_MMAP_SIZE");
+    micro_must(size > 0, "KVM_GET_VCPU_MMAP_SIZE");
     run_bytes_ = static_cast<std::size_t>(size);
     run_ = ::mmap(nullptr, run_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, cpu_.get(), 0);
-    must(run_ != MAP_FAILED, "mmap of the vCPU");
+    micro_must(run_ != MAP_FAILED, "mmap of the vCPU");
   }
   TinyMachine(const TinyMachine&) = delete;
   TinyMachine& operator=(const TinyMachine&) = delete;
   ~TinyMachine() { ::munmap(run_, run_bytes_); }
 
-  void run() const { must(::ioctl(cpu_.get(), KVM_RUN, 0) == 0, "KVM_RUN"); }
+  void run() const { micro_must(::ioctl(cpu_.get(), KVM_RUN, 0) == 0, "KVM_RUN"); }
   unsigned exit_reason() const { return static_cast<const kvm_run*>(run_)->exit_reason; }
 
  private:
@@ -112,7 +90,7 @@ class TinyMachine {
 
   void set_registers() const {
     kvm_sregs s{};
-    must(::ioctl(cpu_.get(), KVM_GET_SREGS, &s) == 0, "KVM_GET_SREGS");
+    micro_must(::ioctl(cpu_.get(), KVM_GET_SREGS, &s) == 0, "KVM_GET_SREGS");
     s.cr3 = 0;
     s.cr0 = 0x80050033;  // PG AM WP NE ET MP PE
     s.cr4 = 0x620;       // PAE OSFXSR OSXMMEXCPT
@@ -120,34 +98,17 @@ class TinyMachine {
     s.cs = user_segment(0x1b, 11, true);
     s.ds = s.es = s.fs = s.gs = s.ss = user_segment(0x23, 3, false);
     s.tr.base = 0x3000;  // zeros: no port is forbidden
-    must(::ioctl(cpu_.get(), KVM_SET_SREGS, &s) == 0, "KVM_SET_SREGS");
+    micro_must(::ioctl(cpu_.get(), KVM_SET_SREGS, &s) == 0, "KVM_SET_SREGS");
     kvm_regs r{};
     r.rip = kCode;
     r.rflags = 0x3002;  // IOPL 3
-    must(::ioctl(cpu_.get(), KVM_SET_REGS, &r) == 0, "KVM_SET_REGS");
+    micro_must(::ioctl(cpu_.get(), KVM_SET_REGS, &r) == 0, "KVM_SET_REGS");
   }
 
   Mapping memory_;
   UniqueFd kvm_, vm_, cpu_;
   void* run_ = nullptr;
   std::size_t run_bytes_ = 0;
-};
-
-// What a new thread or process says first: an eventfd, eventfd(2).
-class Word {
- public:
-  Word() : event_(::eventfd(0, EFD_CLOEXEC)) { must(event_.get() >= 0, "eventfd"); }
-  void say() const {
-    const std::uint64_t one = 1;
-    if (::write(event_.get(), &one, sizeof one) < 0) ::_exit(1);
-  }
-  void await() const {
-    std::uint64_t count = 0;
-    must(::read(event_.get(), &count, sizeof count) == sizeof count, "read of the eventfd");
-  }
-
- private:
-  UniqueFd event_;
 };
 
 void* say_word(void* word) {
@@ -158,17 +119,6 @@ void* say_word(void* word) {
 void* hear_word(void* word) {
   static_cast<const Word*>(word)->await();
   return nullptr;
-}
-
-[[noreturn]] void speak_and_wait(const Word& word) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  word.say();
-  for (;;) ::pause();
-}
-
-void end(pid_t child) {
-  ::kill(child, SIGKILL);
-  reap(child);
 }
 
 // `work` adds the seconds it wants counted. A sample each: what takes so long is interrupted now
@@ -202,7 +152,7 @@ void thread_start(Sampler& sample) {
     pthread_t thread{};
     t += seconds_of([&] {
       errno = ::pthread_create(&thread, &attributes, say_word, const_cast<Word*>(&word));
-      must(errno == 0, "pthread_create");
+      micro_must(errno == 0, "pthread_create");
       word.await();
     });
     ::pthread_join(thread, nullptr);
@@ -215,7 +165,7 @@ void thread_end(Sampler& sample) {
   repeat(sample, 30, [&](double& t) {
     pthread_t thread{};
     errno = ::pthread_create(&thread, nullptr, hear_word, const_cast<Word*>(&word));
-    must(errno == 0, "pthread_create");
+    micro_must(errno == 0, "pthread_create");
     ::sched_yield();  // lets it fall asleep
     t += seconds_of([&] {
       word.say();
@@ -235,7 +185,7 @@ void fork_start(Sampler& sample) {
       const double t = seconds_of([&] {
         child = ::fork();
         if (child == 0) speak_and_wait(word);
-        must(child > 0, "fork");
+        micro_must(child > 0, "fork");
         word.await();
       });
       end(child);
@@ -249,7 +199,7 @@ void process_end(Sampler& sample) {
   repeat(sample, 8, [&](double& t) {
     const pid_t child = ::fork();
     if (child == 0) speak_and_wait(word);
-    must(child > 0, "fork");
+    micro_must(child > 0, "fork");
     word.await();
     t += seconds_of([&] { end(child); });
   });
@@ -258,12 +208,12 @@ void process_end(Sampler& sample) {
 void exec_start(Sampler& sample) {
   const std::string text = tiny_program("x");
   const UniqueFd file(::memfd_create("program", MFD_CLOEXEC));
-  must(file.get() >= 0 &&
-           ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
-       "memfd");
+  micro_must(file.get() >= 0 &&
+                 ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
+             "memfd");
   const std::string path = "/proc/self/fd/" + std::to_string(file.get());
   int ends[2];
-  must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
+  micro_must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
   const UniqueFd from(ends[0]), to(ends[1]);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -275,9 +225,9 @@ void exec_start(Sampler& sample) {
     pid_t child = -1;
     t += seconds_of([&] {
       errno = ::posix_spawn(&child, path.c_str(), &actions, nullptr, argv, environment);
-      must(errno == 0, "posix_spawn");
+      micro_must(errno == 0, "posix_spawn");
       char said = 0;
-      must(::read(from.get(), &said, 1) == 1, "read");
+      micro_must(::read(from.get(), &said, 1) == 1, "read");
     });
     end(child);
   });
@@ -301,7 +251,7 @@ void namespaces_start(Sampler& sample) {
     t += seconds_of([&] {
       child = fork_into(kNamespaces);
       if (child == 0) speak_and_wait(word);
-      must(child > 0, "clone3");
+      micro_must(child > 0, "clone3");
       word.await();
     });
     end(child);
@@ -313,7 +263,7 @@ void namespaces_end(Sampler& sample) {
   repeat(sample, 4, [&](double& t) {
     const pid_t child = fork_into(kNamespaces);
     if (child == 0) speak_and_wait(word);
-    must(child > 0, "clone3");
+    micro_must(child > 0, "clone3");
     word.await();
     t += seconds_of([&] { end(child); });
   });
@@ -322,7 +272,7 @@ void namespaces_end(Sampler& sample) {
 void pipe_create(Sampler& sample) {
   repeat_all(sample, 500, [] {
     int ends[2];
-    must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
+    micro_must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
     ::close(ends[0]);
     ::close(ends[1]);
   });
@@ -331,7 +281,7 @@ void pipe_create(Sampler& sample) {
 void unix_create(Sampler& sample) {
   repeat_all(sample, 500, [] {
     int ends[2];
-    must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+    micro_must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
     ::close(ends[0]);
     ::close(ends[1]);
   });
@@ -340,7 +290,7 @@ void unix_create(Sampler& sample) {
 void memfd_create_close(Sampler& sample) {
   repeat_all(sample, 500, [] {
     const int file = ::memfd_create("micro", MFD_CLOEXEC);
-    must(file >= 0 && ::ftruncate(file, 1 << 20) == 0, "memfd");
+    micro_must(file >= 0 && ::ftruncate(file, 1 << 20) == 0, "memfd");
     ::close(file);
   });
 }
@@ -359,6 +309,13 @@ void kvm_create(Sampler& sample) {
   });
 }
 
+void kvm_first_run(Sampler& sample) {
+  repeat(sample, 2, [](double& t) {
+    const TinyMachine machine;
+    t += seconds_of([&] { machine.run(); });
+  });
+}
+
 void kvm_end(Sampler& sample) {
   repeat(sample, 2, [](double& t) {
     std::optional<TinyMachine> machine(std::in_place);
@@ -373,7 +330,7 @@ void kvm_exit(Sampler& sample) {
     machine.run();
     if (machine.exit_reason() != KVM_EXIT_IO) {
       errno = EPROTO;
-      must(false, "the tiny guest did not exit as it should");
+      micro_must(false, "the tiny guest did not exit as it should");
     }
   }
   repeat_all(sample, 50, [&] { machine.run(); });

@@ -17,6 +17,8 @@ struct IsolationMicro {
   std::string what;
   bool call, byte, item;  // columns of the fit
   void (*run)(Sampler&);
+  bool contended =
+      false;  // every other CPU does the same meanwhile (models/isolation/contention.h)
 };
 const std::vector<IsolationMicro>& isolation_micros();
 

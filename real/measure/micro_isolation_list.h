@@ -32,6 +32,8 @@ void unmap(Sampler& sample);
 void allocate(Sampler& sample);
 void region_start(Sampler& sample);
 void region_end(Sampler& sample);
+void far_touch(Sampler& sample);
+void discard(Sampler& sample);
 void remote_read(Sampler& sample);
 void reserve_space(Sampler& sample);
 void protect_page(Sampler& sample);
@@ -57,13 +59,40 @@ void pipe_create(Sampler& sample);
 void unix_create(Sampler& sample);
 void memfd_create_close(Sampler& sample);
 void kvm_create(Sampler& sample);
+void kvm_first_run(Sampler& sample);
 void kvm_end(Sampler& sample);
 void kvm_exit(Sampler& sample);
+
+// micro_confinement.cpp
+void user_map(Sampler& sample);
+void private_mounts(Sampler& sample);
+void file_system_create(Sampler& sample);
+void root_change(Sampler& sample);
+void filter_load(Sampler& sample);
+void exec_replace(Sampler& sample);
+void copy_on_write(Sampler& sample);
+void file_read_touch(Sampler& sample);
+void affinity_set(Sampler& sample);
+void affinity_move(Sampler& sample);
+void pidfd_create(Sampler& sample);
+
+// micro_sharing.cpp
+void serialise_cached(Sampler& sample);
+void serialise_memory(Sampler& sample);
+void parse_cached(Sampler& sample);
+void parse_memory(Sampler& sample);
+void memory_file_fill(Sampler& sample);
+void memory_file_read(Sampler& sample);
+void memory_file_write(Sampler& sample);
+void memory_file_drop(Sampler& sample);
+void seal(Sampler& sample);
+void descriptor_pass(Sampler& sample);
 
 std::string fs_base_write_unavailable();
 std::string second_cpu_unavailable();
 std::string kvm_unavailable();
 std::string namespaces_unavailable();
+std::string mounts_unavailable();
 
 // The CPU of the calling thread's first allowed one, and the second; -1 when there is none.
 int first_cpu();

@@ -165,6 +165,39 @@ void regions(Sampler& sample, Part part) {
 
 }  // namespace
 
+// The first write to a page far from any other: the page tables above it are new, too.
+void far_touch(Sampler& sample) {
+  constexpr std::uint64_t kTimes = 40;
+  constexpr std::size_t kBytes = 4096 * kMiB;
+  double t = 0;
+  for (std::uint64_t i = 0; i < kTimes; ++i) {
+    void* p = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) throw_errno("micro-measurement: mmap of 4 GiB");
+    ::madvise(p, kBytes, MADV_NOHUGEPAGE);
+    t += seconds_of([&] { static_cast<volatile char*>(p)[kBytes / 2] = 1; });
+    ::munmap(p, kBytes);
+  }
+  sample.add(kTimes, 0, 0, t);
+}
+
+void discard(Sampler& sample) {
+  constexpr std::size_t kPages = 64;
+  Mapping memory = Mapping::anonymous(kPages * kPage, "micro-measurement");
+  std::byte* at = memory.writable().data();
+  ::madvise(at, kPages * kPage, MADV_NOHUGEPAGE);
+  for (const std::size_t touched : {0U, 4U, 16U, 64U}) {
+    constexpr std::uint64_t kTimes = 20;
+    double t = 0;
+    for (std::uint64_t i = 0; i < kTimes; ++i) {
+      for (std::size_t p = 0; p < touched; ++p)
+        *reinterpret_cast<volatile char*>(at + p * kPage) = 1;
+      t += seconds_of([&] { ::madvise(at, kPages * kPage, MADV_DONTNEED); });
+    }
+    sample.add(kTimes, 0, kTimes * touched, t);
+  }
+}
+
 void region_start(Sampler& sample) { regions(sample, Part::map); }
 void region_end(Sampler& sample) { regions(sample, Part::unmap); }
 

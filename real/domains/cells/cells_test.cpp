@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -16,10 +17,12 @@
 #include "real/domains/cells/creation.h"
 #include "real/domains/cells/density.h"
 #include "real/domains/cells/execution.h"
+#include "real/domains/cells/instructions.h"
 #include "real/domains/cells/memory.h"
 #include "real/domains/cells/sharing.h"
 #include "real/domains/cells/switch.h"
 #include "real/domains/message.h"
+#include "real/measure/time_stamp.h"
 #include "real/process.h"
 
 namespace missive::domains {
@@ -40,6 +43,7 @@ struct Script {
   bool wrong_answers = false;
   int dies_at = -1;  // the domain made as number so-and-so answers with a fault
   bool shares = true;
+  bool no_clock = false;  // refuses to tell the time
 };
 Script* script = nullptr;
 
@@ -60,6 +64,7 @@ class FakeDomain final : public Domain {
     ++script->calls;
     if (!lies_in(request, shared_)) check_message("fake", request.size(), reply.size(), limit_);
     if (number_ == script->dies_at) throw DomainFault("fake: it died");
+    if (script->no_clock && entry == Entry::clock) throw InputError("fake: refused");
     std::this_thread::sleep_for(first_ ? script->first_call : script->call);
     first_ = false;
     const std::size_t n =
@@ -82,6 +87,7 @@ class FakeDomain final : public Domain {
 Mechanism fake() {
   Mechanism m;
   m.name = "fake";
+  m.same_process = true;
   m.unavailable = [] { return std::string(); };
   m.create = [](const DomainOptions& o) -> std::unique_ptr<Domain> {
     if (script->alive >= script->room) throw RunError("fake: no more room");
@@ -211,18 +217,68 @@ TEST_F(Cells, ExecutionRefusesToTimeWrongReplies) {
   }
 }
 
+TEST_F(Cells, InstructionsThatCannotBeCountedSayWhy) {
+  InstructionOptions o;
+  o.kernels = {Entry::hash};
+  for (const char* name : {"process-pipe", "thread", "pie"}) {
+    const CellResult r = measure_instructions(mechanism(name), o);
+    const Series& s = r.at("execution.instructions", "hash", o.request_bytes);
+    EXPECT_THAT(s.values, testing::IsEmpty()) << name;
+    EXPECT_THAT(s.note, HasSubstr("not counted: ")) << name;
+  }
+}
+
+TEST_F(Cells, InstructionsAreTheSameEveryTime) {
+  // The program, which understands "domains counted", stands beside its tests.
+  InstructionOptions o;
+  o.program = std::filesystem::canonical("/proc/self/exe").parent_path() / "missive-sim";
+  const Mechanism& m = mechanism("call");
+  if (const std::string why = instructions_unavailable(m); !why.empty()) GTEST_SKIP() << why;
+  if (!std::filesystem::exists(o.program)) GTEST_SKIP() << "missive-sim is not built here";
+  o.kernels = {Entry::sum};
+  const CellResult first = measure_instructions(m, o), again = measure_instructions(m, o);
+  const auto value = [](const CellResult& r, const char* metric) {
+    return r.at(metric, "sum", 32 * 1024).values.at(0);
+  };
+  for (const char* metric : {"execution.instructions", "execution.instructions_native"})
+    EXPECT_EQ(value(first, metric), value(again, metric)) << metric;
+  // A plain call runs the same code, give or take what the interface's checks take.
+  EXPECT_NEAR(value(first, "execution.instruction_ratio"), 1, 0.01);
+  EXPECT_GT(value(first, "execution.instructions_native"), 32 * 1024 / 8)
+      << "eight bytes at a time";
+}
+
+TEST_F(Cells, AServiceThatRefusesToTellTheTimeHasNoOneWayAndSaysSo) {
+  script_.no_clock = true;
+  const CellResult r = measure_switch(fake(), brief_switch());
+  for (const char* way : {"there", "back"}) {
+    EXPECT_THAT(r.at("switch.one_way", way).values, testing::IsEmpty());
+    EXPECT_THAT(r.at("switch.one_way", way).note, HasSubstr("not measured: "));
+  }
+}
+
+TEST_F(Cells, OneWayIsTimedOnBothSidesOfTheService) {
+  if (!measure::time_stamp_unusable().empty()) GTEST_SKIP() << measure::time_stamp_unusable();
+  script_.call = script_.first_call = milliseconds(1);  // before the service answers
+  SwitchOptions o = brief_switch();
+  o.batches = 1;
+  const CellResult r = measure_switch(fake(), o);
+  EXPECT_THAT(r.at("switch.one_way", "there").values, AllOf(SizeIs(1), Each(Ge(0.9e-3))));
+  EXPECT_THAT(r.at("switch.one_way", "back").values, Each(testing::Lt(0.9e-3)));
+}
+
 SharingOptions brief_sharing() {
   SharingOptions o;
   o.repetitions = 2;
   o.batch_seconds = 1e-5;
-  o.sizes = {64, 100'000};
+  o.sizes = {64, 100'032};
   return o;
 }
 
-TEST_F(Cells, SharingMeasuresAllThreeWaysWhereThereIsSharedMemory) {
+TEST_F(Cells, SharingMeasuresEveryWayThereIs) {
   const CellResult r = measure_sharing(fake(), brief_sharing());
-  for (const char* way : {"local", "copy", "shared"})
-    for (const std::uint64_t size : {64U, 100'000U})
+  for (const char* way : {"local", "copy", "marshalled", "sealed", "shared"})
+    for (const std::uint64_t size : {64U, 100'032U})
       EXPECT_THAT(r.at("sharing.message", way, size).values, SizeIs(2));
   script_.shares = false;
   const CellResult without = measure_sharing(fake(), brief_sharing());

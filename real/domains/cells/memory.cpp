@@ -1,5 +1,6 @@
 #include "real/domains/cells/memory.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -93,6 +94,25 @@ std::uint64_t memory_available() {
   if (!kilobytes("/proc/meminfo", "MemAvailable:", bytes))
     throw RunError("/proc/meminfo gives no MemAvailable; mount /proc");
   return bytes;
+}
+
+HostLimits host_limits() {
+  HostLimits limits;
+  const auto take = [](double& limit, std::uint64_t value) {
+    if (value > 0) limit = static_cast<double>(value);
+  };
+  const auto less = [](double& limit, rlim_t value) {
+    if (value != RLIM_INFINITY) limit = std::min(limit, static_cast<double>(value));
+  };
+  take(limits.maps, number_in("/proc/sys/vm/max_map_count"));
+  take(limits.processes,
+       std::min(number_in("/proc/sys/kernel/pid_max"), number_in("/proc/sys/kernel/threads-max")));
+  rlimit r{};
+  if (::getrlimit(RLIMIT_NPROC, &r) == 0) less(limits.processes, r.rlim_cur);
+  if (::getrlimit(RLIMIT_AS, &r) == 0) less(limits.address_space, r.rlim_cur);
+  if (::getrlimit(RLIMIT_NOFILE, &r) == 0) take(limits.descriptors, r.rlim_cur);
+  limits.memory = static_cast<double>(memory_available());
+  return limits;
 }
 
 std::string limits_nearly_met() {

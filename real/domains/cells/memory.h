@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "models/isolation/density.h"
+
 namespace missive::domains {
 
 // Proportional set size (proc(5), smaps_rollup) of this process and all processes below it, bytes:
@@ -17,5 +19,9 @@ std::uint64_t memory_available();
 // Which countable limits of this process are nearly used up (memory maps, descriptors, threads and
 // processes), "name: used of limit"; empty when none is.
 std::string limits_nearly_met();
+
+// The limits that bound how many domains there can be (models/isolation/density.h), as this process
+// meets them now.
+HostLimits host_limits();
 
 }  // namespace missive::domains

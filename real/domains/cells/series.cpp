@@ -25,7 +25,8 @@ std::string to_json(const CellResult& result) {
                    {"variant", s.variant},
                    {"x", s.x},
                    {"unit", s.unit},
-                   {"values", s.values}});
+                   {"values", s.values},
+                   {"note", s.note}});
   return json{{"mechanism", result.mechanism},
               {"series", std::move(all)},
               {"stopped_by", result.stopped_by}}
@@ -38,7 +39,7 @@ CellResult cell_from_json(const std::string& text) {
     CellResult result{j.at("mechanism"), {}, j.at("stopped_by")};
     for (const json& s : j.at("series"))
       result.series.push_back({s.at("metric"), s.at("variant"), s.at("x"), s.at("unit"),
-                               s.at("values").get<std::vector<double>>()});
+                               s.at("values").get<std::vector<double>>(), s.at("note")});
     return result;
   } catch (const json::exception& e) {
     throw InputError(std::string("a measured cell's result cannot be read: ") + e.what());

@@ -13,7 +13,8 @@ struct Series {
   std::string variant;         // "hot", "copy", a kernel's name; may be empty
   std::uint64_t x = 0;         // chain length, domains, bytes; 0 where there is none
   std::string unit;            // "s", "bytes", "1"
-  std::vector<double> values;  // one for each repetition
+  std::vector<double> values;  // one for each repetition; none: not measured, and
+  std::string note = {};       // why not
 };
 
 struct CellResult {

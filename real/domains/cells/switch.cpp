@@ -7,12 +7,14 @@
 #include "models/random.h"
 #include "models/statistics.h"
 #include "real/domains/cells/timing.h"
+#include "real/measure/time_stamp.h"
 
 namespace missive::domains {
 
 namespace {
 
-constexpr std::size_t kPollutedCalls = 51;  // of one value
+constexpr std::size_t kSingleCalls = 51;  // of one value, where each is timed alone
+constexpr std::size_t kStampedCalls = 401;
 
 using Domains = std::vector<std::unique_ptr<Domain>>;
 
@@ -51,11 +53,76 @@ std::vector<double> polluted(Domain& domain, const SwitchOptions& o) {
   };
   std::vector<double> values;
   for (int i = 0; i < o.batches; ++i) {
-    std::vector<double> calls(kPollutedCalls);
+    std::vector<double> calls(kSingleCalls);
     std::generate(calls.begin(), calls.end(), one);
     values.push_back(median(std::move(calls)));
   }
   return values;
+}
+
+// The time stamp inside, of one call; its reply is part of what comes back.
+std::uint64_t stamp_inside(Domain& domain) {
+  std::uint64_t stamp = 0;
+  domain.call(Entry::clock, {}, std::as_writable_bytes(std::span(&stamp, 1)));
+  return stamp;
+}
+
+struct OneWay {
+  Series there{"switch.one_way", "there", 0, "s", {}};
+  Series back{"switch.one_way", "back", 0, "s", {}};
+  void not_measured(const std::string& why) {
+    there.values.clear(), back.values.clear();
+    there.note = back.note = "not measured: " + why;
+  }
+};
+
+// The mean of what was not interrupted: the counter may step by ten nanoseconds at a time, and only
+// means, over calls at random places between two steps, see what lies between them.
+double undisturbed_mean(const std::vector<double>& ticks) {
+  const double most = 4 * std::max(median(ticks), static_cast<double>(measure::time_stamp_step()));
+  double sum = 0;
+  std::size_t n = 0;
+  for (const double t : ticks)
+    if (t <= most) sum += t, ++n;
+  return sum / static_cast<double>(n);
+}
+
+// Each call is timed alone. Half a reading of the counter lies on either side of what is timed, so
+// one whole reading is taken off.
+OneWay one_way(Domain& domain, const SwitchOptions& o) {
+  OneWay result;
+  if (const std::string why = measure::time_stamp_unusable(); !why.empty()) {
+    result.not_measured(why);
+    return result;
+  }
+  try {
+    stamp_inside(domain);
+  } catch (const InputError&) {
+    result.not_measured("the service inside has no clock that is the caller's too");
+    return result;
+  }
+  const double cost = measure::time_stamp_cost();
+  for (int i = 0; i < o.batches; ++i) {
+    std::vector<double> there, back;
+    check_interrupt();
+    for (std::size_t n = 0; n < kStampedCalls; ++n) {
+      const std::uint64_t before = measure::time_stamp();
+      const std::uint64_t inside = stamp_inside(domain);
+      const std::uint64_t after = measure::time_stamp();
+      if (inside < before || after < inside) {
+        result.not_measured("the time stamps of the two CPUs disagree");
+        return result;
+      }
+      there.push_back(static_cast<double>(inside - before));
+      back.push_back(static_cast<double>(after - inside));
+    }
+    const auto seconds = [&](const std::vector<double>& ticks) {
+      return std::max(undisturbed_mean(ticks) - cost, 0.0) * measure::time_stamp_tick();
+    };
+    result.there.values.push_back(seconds(there));
+    result.back.values.push_back(seconds(back));
+  }
+  return result;
 }
 
 std::vector<double> chain(const Domains& domains, std::size_t length, const SwitchOptions& o) {
@@ -113,6 +180,9 @@ CellResult measure_switch(const Mechanism& mechanism, const SwitchOptions& optio
   if (options.pollute_bytes > 0)
     result.series.push_back(
         {"switch.round_trip", "polluted", 0, "s", polluted(*domains[0], options)});
+  OneWay ways = one_way(*domains[0], options);
+  result.series.push_back(std::move(ways.there));
+  result.series.push_back(std::move(ways.back));
   for (const std::size_t length : options.chain) {
     if (!grow(mechanism, options.domain, length, domains, result.stopped_by)) return result;
     result.series.push_back({"switch.chain", "", length, "s", chain(domains, length, options)});

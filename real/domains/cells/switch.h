@@ -22,6 +22,9 @@ struct SwitchOptions {
 // In seconds, one value for each batch:
 //   switch.round_trip  hot        one null call
 //   switch.round_trip  polluted   one null call after every cache line of pollute_bytes was written
+//   switch.one_way     there      from the caller to the service: time stamps on both sides of the
+//   switch.one_way     back       crossing, and back; missing, with a note why, where both sides
+//                                 have no time stamp in common
 //   switch.chain       x domains  a message of 8 bytes through all of them, each one's reply the
 //                                 next one's request; all hops together
 //   switch.round_robin x domains  one null call, each of the domains in turn ("ordered") or in a

@@ -159,6 +159,7 @@ Mechanism pie_dynamic_mechanism() {
       "calls caught (Syscall User Dispatch) and passed on, no boundary; a crossing saves the six "
       "callee-saved registers and changes the stack and FS base; messages by pointer";
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = pie::unavailable;
   m.create = [](const DomainOptions& options) -> std::unique_ptr<Domain> {
     if (const std::string why = pie::unavailable(); !why.empty())

@@ -63,6 +63,7 @@ Mechanism pie_mechanism() {
       "and FS base and arms the catching of system calls (Syscall User Dispatch); messages by "
       "pointer";
   m.same_process = true;
+  m.by_pointer = true;
   m.unavailable = pie::unavailable;
   m.create = [](const DomainOptions& options) -> std::unique_ptr<Domain> {
     if (const std::string why = pie::unavailable(); !why.empty()) throw NotAvailable("pie: " + why);

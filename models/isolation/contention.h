@@ -1,0 +1,26 @@
+#pragma once
+// Primitives that several CPUs get from one kernel, or from one process's address space, at once:
+// each is measured alone and, under the name with "_contended" behind it, while every other CPU
+// does the same again and again. A storm of creators is made of the second kind.
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "models/isolation/composition.h"
+
+namespace missive {
+
+inline constexpr std::array<std::string_view, 22> kContended{
+    "allocate",         "anonymous_touch", "unmap",        "file_write_touch", "region_start",
+    "region_end",       "reserve_space",   "protect_page", "memfd_create",     "pipe_create",
+    "unix_create",      "thread_start",    "thread_end",   "fork_start",       "process_end",
+    "copy_on_write",    "exec_replace",    "user_map",     "private_mounts",   "root_change",
+    "namespaces_start", "namespaces_end"};
+inline constexpr std::string_view kContendedSuffix = "_contended";
+
+// "fork_start.call_s" gives "fork_start_contended.call_s"; a parameter of no such primitive stays.
+std::string contended(const std::string& parameter);
+Composition contended(const Composition& alone);
+
+}  // namespace missive

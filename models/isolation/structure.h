@@ -1,0 +1,62 @@
+#pragma once
+// How a mechanism is built, as far as its costs go: what the models in models/isolation.h count.
+// Each family of mechanisms has a file here; adding one is its function there, its declaration in
+// structure_list.h and its line in structures.cpp.
+//
+// Every count is read from what the mechanism does: system calls (strace), first touches of pages
+// (minor faults), copies, hand-overs of the processor, and the source. None is fitted.
+
+#include <string>
+#include <vector>
+
+#include "models/isolation/composition.h"
+#include "models/isolation/density.h"
+
+namespace missive {
+
+// Where a service runs that has a thread or process of its own.
+enum class Peer { none, thread, process };
+
+struct Structure {
+  Peer peer = Peer::none;
+  // Round trip without the hand-overs between threads or processes.
+  std::vector<CostTerm> crossing;
+  // Hand-overs of the processor in a round trip: two for a service that sleeps.
+  double hand_overs = 0;
+  const char* crossing_why = "";
+
+  // create(), without the first call.
+  std::vector<CostTerm> creation;
+  // The first call finds the service on its way: its hand-overs are in the creation's terms.
+  bool first_call_joins = false;
+  const char* creation_why = "";
+  std::vector<CostTerm> teardown;
+
+  // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
+  double copies = 0;
+  const char* channel = nullptr;  // micro-measurement of a message through the kernel; or none
+  double channel_room = 0;        // bytes it holds; a longer message changes sides more often
+  bool in_place = true;           // has memory that both sides see
+  bool by_pointer = false;        // the service reads the caller's own memory
+  bool host_service = false;      // the service is this program's own code: has a serialiser, maps
+                                  // files it is handed
+  bool native_reader = true;      // the service's reading is the C code that read_* stands for
+  bool reads_remotely = false;    // on another CPU than the writer
+
+  DomainFootprint footprint;
+};
+
+// ---- what several families share ----
+
+// What the interface itself costs: a call through the class's table, one into the service, and the
+// jump through the service's table of entries. In front of every crossing.
+std::vector<CostTerm> with_interface(std::vector<CostTerm> terms);
+// A call that can be taken back (real/domains/trap.h): two more calls, and the callee-saved
+// registers put aside as in a change of stacks.
+std::vector<CostTerm> contained_call();
+
+// Nothing for a mechanism without a model.
+const Structure* find_structure(const std::string& mechanism);
+std::vector<std::string> modelled_mechanisms();
+
+}  // namespace missive

@@ -1,0 +1,67 @@
+#pragma once
+// Processes of the micro-measurements: forked, heard of, ended.
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <string>
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "real/fd.h"
+
+namespace missive::measure {
+
+// Throws RunError with errno's text.
+inline void micro_must(bool good, const char* what) {
+  if (!good) throw_errno(std::string("micro-measurement: ") + what);
+}
+
+inline void reap(pid_t child) {
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+inline void end(pid_t child) {
+  ::kill(child, SIGKILL);
+  reap(child);
+}
+
+// clone3(2) like fork(2), into new namespaces. -1 when refused.
+inline pid_t fork_into(std::uint64_t flags) {
+  clone_args arguments{};
+  arguments.flags = flags;
+  arguments.exit_signal = SIGCHLD;
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+// What a new thread or process says first: an eventfd, eventfd(2).
+class Word {
+ public:
+  Word() : event_(::eventfd(0, EFD_CLOEXEC)) { micro_must(event_.get() >= 0, "eventfd"); }
+  void say() const {
+    const std::uint64_t one = 1;
+    if (::write(event_.get(), &one, sizeof one) < 0) ::_exit(1);
+  }
+  void await() const {
+    std::uint64_t count = 0;
+    micro_must(::read(event_.get(), &count, sizeof count) == sizeof count, "read of the eventfd");
+  }
+
+ private:
+  UniqueFd event_;
+};
+
+[[noreturn]] inline void speak_and_wait(const Word& word) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  word.say();
+  for (;;) ::pause();
+}
+
+}  // namespace missive::measure
