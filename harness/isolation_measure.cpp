@@ -137,7 +137,9 @@ CellMeasurement density(const domains::Mechanism& m, const Experiment& e, std::u
 }
 
 CellMeasurement security(const domains::Mechanism& m) {
-  const domains::AttackMatrix matrix = domains::attack_matrix(m, {});
+  domains::AttackOptions options;
+  options.bystander = domains::why_untimed(m).empty();  // emulated, each domain takes seconds
+  const domains::AttackMatrix matrix = domains::attack_matrix(m, options);
   CellMeasurement out;
   for (const domains::AttackOutcome& outcome : matrix.outcomes) {
     CellValues v{domains::attacks().at(out.metrics.size()).name,

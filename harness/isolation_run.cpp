@@ -19,6 +19,16 @@ namespace missive::harness {
 
 namespace {
 
+// Why the mechanism does not run here, once what it needs has been fetched.
+std::string reason_not_here(const domains::Mechanism& m) {
+  try {
+    if (m.prepare) m.prepare();
+  } catch (const NotAvailable& e) {
+    return e.what();
+  }
+  return m.unavailable();
+}
+
 class IsolationRun {
  public:
   IsolationRun(const Experiment& e, const RunOptions& options)
@@ -44,21 +54,27 @@ class IsolationRun {
 
  private:
   void find_unavailable() {
-    std::map<std::string, std::string> reasons;
+    std::map<std::string, std::string> reasons, untimed;
     for (const std::string& name : isolation_settings(e_).mechanisms) {
       check_interrupt();
       report(0, 0, "asking what runs here: " + name);
-      reasons[name] = domains::mechanism(name).unavailable();
-      if (!reasons[name].empty())
-        result_.summary.not_available.push_back(name + ": " + reasons[name]);
+      const domains::Mechanism& m = domains::mechanism(name);
+      reasons[name] = reason_not_here(m);
+      untimed[name] = reasons[name].empty() ? domains::why_untimed(m) : reasons[name];
+      const bool not_timed = reasons[name].empty() && !untimed[name].empty();
+      if (!untimed[name].empty())
+        result_.summary.not_available.push_back(name + (not_timed ? ", times: " : ": ") +
+                                                untimed[name]);
     }
     bool any = false;
     for (IsolationData& d : data_) {
-      d.unavailable = reasons.at(isolation_settings(e_).points[d.point].mechanism);
+      // Attacks are no times: they run wherever the mechanism does.
+      const IsolationPoint& point = isolation_settings(e_).points[d.point];
+      d.unavailable = (point.cell == Cell::security ? reasons : untimed).at(point.mechanism);
       any |= d.unavailable.empty();
     }
     if (!any)
-      throw NotAvailable("none of the mechanisms asked for runs here: " +
+      throw NotAvailable("none of the mechanisms asked for can answer here: " +
                          result_.summary.not_available.front());
   }
 
@@ -154,7 +170,11 @@ std::vector<DoctorEntry> isolation_doctor_entries() {
   std::vector<DoctorEntry> all;
   for (const domains::Mechanism& m : domains::mechanisms()) {
     const std::string why_not = m.unavailable();
-    all.push_back({"isolation", m.name, why_not.empty(), why_not.empty() ? m.what : why_not});
+    const std::string untimed = why_not.empty() ? domains::why_untimed(m) : "";
+    all.push_back({"isolation", m.name, why_not.empty(),
+                   !why_not.empty()  ? why_not
+                   : untimed.empty() ? m.what
+                                     : "runs, not timed: " + untimed});
   }
   return all;
 }

@@ -2,6 +2,8 @@
 // does not run here never gets a number.
 
 #include <cmath>
+#include <filesystem>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +19,7 @@
 #include "harness/test_support.h"
 #include "models/isolation.h"
 #include "real/domains/domain.h"
+#include "real/launch/application.h"
 #include "real/measure/micro_isolation.h"
 
 namespace missive::harness {
@@ -354,6 +357,84 @@ TEST(IsolationRun, SimulatesWithoutTouchingAnyDomain) {
       experiment(R"("mechanisms": ["pie"], "cells": ["switch"], "backend": "sim")");
   const Result r = run_isolation(e, {});
   for (const Metric& m : r.points[0].metrics) EXPECT_FALSE(m.measured.has_value()) << m.name;
+}
+
+// What a run says is not here, by mechanism; times only are no part of it.
+std::set<std::string> not_here(const Result& r) {
+  std::set<std::string> names;
+  for (const std::string& line : r.summary.not_available)
+    if (const auto at = line.find_first_of(":,"); line[at] == ':') names.insert(line.substr(0, at));
+  return names;
+}
+
+// The kernel of microVMs as the user's home has it; tests download nothing.
+void use_kernel_of(const std::filesystem::path& home) {
+  std::error_code ignored;
+  if (std::filesystem::exists(home / "kernels/debian-12", ignored))
+    std::filesystem::create_symlink(home / "kernels", launch::home() / "kernels");
+}
+
+TEST(IsolationRun, TheDoctorAgreesWithTheTableOnWhatIsNotHere) {
+  const std::filesystem::path usual = launch::home();
+  const Home home;
+  use_kernel_of(usual);
+  setenv("MISSIVE_DEBIAN_MIRROR", "http://127.0.0.1:9/debian", 1);
+  const Experiment e = experiment(R"("cells": ["switch"], "backend": "sim")");
+  const Result r = run_isolation(e, {});
+  unsetenv("MISSIVE_DEBIAN_MIRROR");
+  std::set<std::string> doctors;
+  for (const DoctorEntry& entry : isolation_doctor_entries())
+    if (!entry.available) doctors.insert(entry.name);
+  EXPECT_EQ(not_here(r), doctors);
+  // And each of them is said in the table, with its reason, and has no number there.
+  const std::string text = isolation_table(r, e, load_published());
+  for (const std::string& line : r.summary.not_available)
+    EXPECT_THAT(text, HasSubstr("not here  " + line));
+  for (const PointResult& point : r.points)
+    if (doctors.contains(point.label.substr(0, point.label.find(' ')))) {
+      EXPECT_TRUE(point.metrics.empty()) << point.label;
+    }
+}
+
+TEST(IsolationRun, WhatIsNotTimedHereIsAttackedAllTheSame) {
+  const std::filesystem::path usual = launch::home();
+  const Home home;
+  use_kernel_of(usual);
+  const domains::Mechanism& m = domains::mechanism("qemu-microvm");
+  if (const auto why = m.unavailable(); !why.empty()) GTEST_SKIP() << why;
+  const std::string untimed = domains::why_untimed(m);
+  if (untimed.empty()) GTEST_SKIP() << "timed here";
+  for (const DoctorEntry& entry : isolation_doctor_entries())
+    if (entry.name == m.name) {
+      EXPECT_TRUE(entry.available);
+      EXPECT_THAT(entry.detail, HasSubstr("not timed: " + untimed));
+    }
+  const Experiment e = experiment(
+      R"("mechanisms": ["qemu-microvm", "call"], "cells": ["switch", "security"], "backend": "sim")");
+  const Result r = run_isolation(e, {});
+  ASSERT_EQ(r.summary.not_available.size(), 1U);
+  EXPECT_EQ(r.summary.not_available[0], "qemu-microvm, times: " + untimed);
+  EXPECT_TRUE(r.points[index_of(e, "qemu-microvm switch")].metrics.empty());
+  const Experiment only =
+      experiment(R"("mechanisms": ["qemu-microvm"], "cells": ["switch"], "backend": "sim")");
+  EXPECT_THROW(run_isolation(only, {}), NotAvailable);
+  const Experiment attacks =
+      experiment(R"("mechanisms": ["qemu-microvm"], "cells": ["security"], "backend": "sim")");
+  EXPECT_NO_THROW(run_isolation(attacks, {}));
+}
+
+TEST(IsolationRun, WhatCannotBeFetchedIsNotHere) {
+  const Home home;
+  if (domains::mechanism("qemu-microvm").unavailable().find("not installed") != std::string::npos)
+    GTEST_SKIP() << "needs QEMU";
+  setenv("MISSIVE_DEBIAN_MIRROR", "http://127.0.0.1:9/debian", 1);
+  const Experiment e = experiment(
+      R"("mechanisms": ["qemu-microvm", "call"], "cells": ["switch"], "backend": "sim")");
+  const Result r = run_isolation(e, {});
+  unsetenv("MISSIVE_DEBIAN_MIRROR");
+  ASSERT_EQ(r.summary.not_available.size(), 1U);
+  EXPECT_THAT(r.summary.not_available[0], HasSubstr("qemu-microvm: "));
+  EXPECT_THAT(r.summary.not_available[0], HasSubstr("cannot be reached"));
 }
 
 TEST(IsolationRun, TheDoctorListsEveryMechanism) {

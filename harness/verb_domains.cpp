@@ -115,6 +115,7 @@ ExitStatus list(const std::string& format, Terminal& terminal) {
       all.push_back(Json{{"name", m.name},
                          {"what", m.what},
                          {"available", why_not.empty() ? Json(true) : Json(why_not)},
+                         {"timed", domains::why_untimed(m).empty()},
                          {"same_process", m.same_process},
                          {"claims", std::move(claims)}});
     }
@@ -133,8 +134,11 @@ ExitStatus list(const std::string& format, Terminal& terminal) {
       continue;
     }
     const std::string claims = claims_text(m.claims, ", ");
+    const std::string untimed = domains::why_untimed(m);
     table.add({m.name, why_not.empty() ? "yes" : "NO", claims.empty() ? "nothing" : claims,
-               why_not.empty() ? m.what : why_not});
+               !why_not.empty()  ? why_not
+               : untimed.empty() ? m.what
+                                 : m.what + "; not timed: " + untimed});
   }
   if (format != "csv") terminal.out << table.text();
   return ExitStatus::ok;
@@ -145,28 +149,38 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const domains::Mechanism& m = domains::mechanism(command.name);
   const domains::Entry entry = entry_of(command.entry);
   const std::size_t size = size_of(command.size);
+  if (m.prepare) m.prepare();
   if (const std::string why_not = m.unavailable(); !why_not.empty())
     throw NotAvailable(m.name + ": " + why_not);
   install_interrupt_handler();
-  const Trial t = try_domain(m, entry, size, command.calls);
+  const std::string untimed = domains::why_untimed(m);
+  const Trial t = try_domain(m, entry, size, untimed.empty() ? command.calls : 1);
+  const auto json_time = [&](double seconds) { return untimed.empty() ? Json(seconds) : Json(); };
+  const auto csv_time = [&](double s) { return untimed.empty() ? round_trip(s) : std::string(); };
   if (command.format == "json") {
-    terminal.out << Json{{"mechanism", m.name},   {"entry", command.entry},
-                         {"request_bytes", size}, {"reply_bytes", t.reply_bytes},
-                         {"create_s", t.create},  {"first_call_s", t.first},
-                         {"call_s", t.call},      {"calls", command.calls}}
-                        .dump(2)
-                 << '\n';
+    Json out{{"mechanism", m.name},
+             {"entry", command.entry},
+             {"request_bytes", size},
+             {"reply_bytes", t.reply_bytes},
+             {"create_s", json_time(t.create)},
+             {"first_call_s", json_time(t.first)},
+             {"call_s", json_time(t.call)},
+             {"calls", command.calls}};
+    if (!untimed.empty()) out["not_timed"] = untimed;
+    terminal.out << out.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   } else if (command.format == "csv") {
     terminal.out << "mechanism,entry,request_bytes,reply_bytes,create_s,first_call_s,call_s,calls\n"
                  << fmt::format("{},{},{},{},{},{},{},{}\n", m.name, command.entry, size,
-                                t.reply_bytes, round_trip(t.create), round_trip(t.first),
-                                round_trip(t.call), command.calls);
+                                t.reply_bytes, csv_time(t.create), csv_time(t.first),
+                                csv_time(t.call), command.calls);
   } else {
-    terminal.out << fmt::format(
-        "{}: {} of {} -> {} bytes, the native service's reply\n  created in {}, first call {}, "
-        "median of {} calls {}\n",
-        m.name, command.entry, missive::to_string(Bytes{size}), t.reply_bytes,
-        seconds_text(t.create), seconds_text(t.first), command.calls, seconds_text(t.call));
+    terminal.out << fmt::format("{}: {} of {} -> {} bytes, the native service's reply\n", m.name,
+                                command.entry, missive::to_string(Bytes{size}), t.reply_bytes)
+                 << (untimed.empty()
+                         ? fmt::format("  created in {}, first call {}, median of {} calls {}\n",
+                                       seconds_text(t.create), seconds_text(t.first), command.calls,
+                                       seconds_text(t.call))
+                         : "  not timed: " + untimed + '\n');
   }
   return ExitStatus::ok;
 }

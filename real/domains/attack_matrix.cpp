@@ -168,6 +168,7 @@ AttackOutcome attack_in(const fs::path& directory, const Mechanism& mechanism, A
   order.patience = patience_for(mechanism, order.deadline);
   order.hog_bytes = options.hog_bytes;
   order.children = options.children;
+  order.with_bystander = options.bystander;
   order.secret_file = directory / "secret";
   order.file_secret = random_text();
   std::ofstream(order.secret_file) << order.file_secret;

@@ -41,6 +41,8 @@ struct AttackOptions {
   std::uint64_t hog_bytes = std::uint64_t{1} << 30;
   unsigned children = 64;
   std::vector<Attack> only;  // empty: all
+  // Whether a second domain must answer after the attack: it is made for each.
+  bool bystander = true;
 };
 
 // Throws NotAvailable when the mechanism is not, Interrupted, RunError when no domain can be made.

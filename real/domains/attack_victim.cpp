@@ -174,14 +174,14 @@ VictimReport suffer(const VictimOrder& order) {
   {
     DomainOptions options;
     options.max_message = 4096;
-    const auto bystander = order.mechanism->create(options);
+    const auto bystander = order.with_bystander ? order.mechanism->create(options) : nullptr;
     options.deadline = order.deadline;
     const auto hostile = order.mechanism->create(options);
-    bystander->call(Entry::null, {}, {});
+    if (bystander) bystander->call(Entry::null, {}, {});
     hostile->call(Entry::null, {}, {});
     fill_with_secret(bait->fresh);
     attack_once(order, *hostile, report);
-    report.bystander = check_answer(*bystander);
+    if (bystander) report.bystander = check_answer(*bystander);
   }
   report.left_behind = count_left_behind(
       std::chrono::milliseconds(order.mechanism->claims.system_calls ? 1'000 : 100));

@@ -22,6 +22,7 @@ struct VictimOrder {
   std::chrono::milliseconds patience;  // then SIGALRM ends this process
   std::uint64_t hog_bytes;
   unsigned children;
+  bool with_bystander;
   std::string secret_file;  // readable by everybody
   std::string file_secret;  // what is in it
 };
@@ -37,7 +38,7 @@ struct VictimReport {
   bool secret_read = false;
   bool argument_changed = false;
   std::uint64_t amount = 0;  // first word of the reply: bytes or children got
-  std::string bystander;     // empty: another domain answers rightly
+  std::string bystander;     // empty: another domain answers rightly, or none was asked for
   unsigned left_behind = 0;  // processes, a moment after the domains were destroyed
   double seconds = 0;        // of the hostile call
 };

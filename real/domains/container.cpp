@@ -24,6 +24,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "real/domains/find_program.h"
 #include "real/domains/limits.h"
 #include "real/domains/mechanism_list.h"
 #include "real/domains/owned_process.h"
@@ -38,17 +39,6 @@ namespace {
 constexpr unsigned kNobody = 65534;
 constexpr std::uint64_t kMemory = 64u << 20;  // of the container, beside the messages
 constexpr unsigned kProcesses = 16;           // tool, monitor and service need four
-
-// The first executable of that name in PATH and in /usr/sbin.
-std::string find_program(const std::string& name) {
-  const char* given = std::getenv("PATH");
-  std::istringstream path(std::string(given != nullptr ? given : "/usr/bin:/bin") + ":/usr/sbin");
-  for (std::string directory; std::getline(path, directory, ':');) {
-    const std::string file = directory + "/" + name;
-    if (!directory.empty() && ::access(file.c_str(), X_OK) == 0) return file;
-  }
-  return {};
-}
 
 UniqueFd memory_file(const std::string& what) {
   UniqueFd fd(::memfd_create("log", MFD_CLOEXEC));

@@ -82,9 +82,17 @@ struct Mechanism {
   bool by_pointer = false;    // call() copies nothing: the service reads the caller's own memory
   // Empty when this host (and this build) can, otherwise why not and what to do.
   std::string (*unavailable)();
+  // Null when there is nothing to fetch. Otherwise makes, once, what unavailable() may miss: it may
+  // take the network and minutes. Throws NotAvailable (offline), RunError.
+  void (*prepare)() = nullptr;
+  // Null when times always mean what they say. Otherwise empty, or why no time of it may be shown
+  // on this host: there it is tested for what it does, attacks included, and not timed.
+  std::string (*untimed)() = nullptr;
   // Throws NotAvailable, RunError (a host limit: which one), InputError (options).
   std::unique_ptr<Domain> (*create)(const DomainOptions&);
 };
+// Why the mechanism is not timed here; empty when it is, and when it is not available.
+inline std::string why_untimed(const Mechanism& m) { return m.untimed ? m.untimed() : ""; }
 const std::vector<Mechanism>& mechanisms();
 // Throws InputError with the nearest name.
 const Mechanism& mechanism(const std::string& name);

@@ -23,6 +23,7 @@ const std::vector<Mechanism>& mechanisms() {
       container_bwrap_mechanism(),
       container_crun_mechanism(),
       kvm_mechanism(),
+      qemu_microvm_mechanism(),
   };
   return all;
 }
