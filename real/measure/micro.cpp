@@ -11,8 +11,10 @@ const std::vector<Micro>& micros() {
   static const std::vector<Micro> table{
       {"sha256_blocks", "mapped images, 4 to 40 MiB, hashed in blocks of 4 to 64 KiB", !call, byte,
        item, sha256_blocks},
+      {"sha256_leaves", "mapped images of 4 and 24 MiB, hashed in blocks of 4 to 16 KiB", !call,
+       byte, item, sha256_leaves},
       {"gmac", "images of 4 to 40 MiB, one tag each", call, byte, !item, gmac},
-      {"map_touch", "fresh mappings of a filled memfd, a byte of every page read", !call, byte,
+      {"map_touch", "fresh mappings of a filled memfd read, less a second reading", !call, byte,
        !item, map_touch},
       {"boot_block_check", "one boot block opened", call, !byte, !item, boot_block_check},
       {"unix_connect", "one connection to an idle cache", call, !byte, !item, unix_connect},

@@ -6,6 +6,7 @@
 namespace missive::measure {
 
 void sha256_blocks(BenchBed& bed, Sampler& sample);
+void sha256_leaves(BenchBed& bed, Sampler& sample);
 void gmac(BenchBed& bed, Sampler& sample);
 void map_touch(BenchBed& bed, Sampler& sample);
 void boot_block_check(BenchBed& bed, Sampler& sample);

@@ -1,9 +1,39 @@
 // The verifier "sha256": the whole Merkle tree, straight from the mapping, on one thread.
 
+#include <stdexcept>
+
 #include "models/error.h"
+#include "real/verify/algorithm.h"
+#include "real/verify/gmac.h"
+#include "real/verify/multi_buffer.h"
 #include "real/verify/verifier.h"
 
 namespace missive::verify {
+
+namespace {
+
+Engine& sha256_engine() {
+  thread_local const std::unique_ptr<Engine> engine =
+      algorithm(preferred_sha256(cpu_features())).make({});
+  return *engine;
+}
+
+}  // namespace
+
+void prepare_verifiers() {
+  sha256_engine();
+  Gmac::prepare();
+}
+
+std::vector<zar::Digest> leaf_digests(std::span<const std::byte> image,
+                                      const zar::TreeShape& shape) {
+  if (image.size() != shape.length) throw std::invalid_argument("leaf_digests: length");
+  std::vector<zar::Digest> leaves(shape.blocks());
+  static_assert(sizeof(zar::Digest) == 32);
+  sha256_engine().digest_blocks(image, shape.block_size, 0,
+                                std::as_writable_bytes(std::span(leaves)));
+  return leaves;
+}
 
 Work verify_tree(std::span<const std::byte> image, const Expected& expected) {
   const zar::TreeShape& shape = expected.shape;
@@ -12,7 +42,7 @@ Work verify_tree(std::span<const std::byte> image, const Expected& expected) {
     throw RunError("image of " + expected.application + ": " + std::to_string(image.size()) +
                    " bytes where the vendor signed " + std::to_string(shape.length) +
                    "; drop it from the cache and fetch it again");
-  const auto leaves = zar::leaf_hashes(image, shape);
+  const auto leaves = leaf_digests(image, shape);
   const zar::Digest name = zar::image_name(zar::tree_root(leaves, shape), shape);
   if (name != expected.name)
     throw RunError("image of " + expected.application + " version " +

@@ -35,6 +35,11 @@ struct Expected {
   std::uint64_t version = 0;
 };
 
+// The leaves of the image's tree (real/zar/merkle.h), by the quickest SHA-256 this processor has
+// (multi_buffer.h); the same digests whichever it is. `image.size()` must be shape.length.
+std::vector<zar::Digest> leaf_digests(std::span<const std::byte> image,
+                                      const zar::TreeShape& shape);
+
 // Hashes every block and compares the image's name. Throws RunError naming application and image
 // when it differs.
 Work verify_tree(std::span<const std::byte> image, const Expected& expected);
@@ -62,6 +67,10 @@ TagRecord make_tag(std::span<const std::byte> image, const Expected& expected, c
 // segment that somebody else can still write.
 Work verify_tag(std::span<const std::byte> image, const Expected& expected, const MacKey& key,
                 const TagRecord& record);
+
+// Does what the first verification in a thread would do once: a launcher that is resident has done
+// it before. Throws RunError.
+void prepare_verifiers();
 
 struct VerifierInfo {
   std::string name;  // JSON value: "sha256", "mac"

@@ -1,0 +1,15 @@
+# missive_blake3: the C and assembly code of BLAKE3, built from the sources that Debian packs into librust-blake3-dev
+# (no Rust involved). bookworm has no C library of it.
+enable_language(ASM)
+file(GLOB blake3_folders /usr/share/cargo/registry/blake3-*/c)
+find_path(BLAKE3_DIR NAMES blake3.c HINTS ${blake3_folders} NO_DEFAULT_PATH)
+if(NOT BLAKE3_DIR)
+  message(FATAL_ERROR "BLAKE3's C sources not found; install librust-blake3-dev (scripts/setup does), or set BLAKE3_DIR")
+endif()
+add_library(missive_blake3 STATIC ${BLAKE3_DIR}/blake3.c ${BLAKE3_DIR}/blake3_dispatch.c ${BLAKE3_DIR}/blake3_portable.c)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  foreach(set sse2 sse41 avx2 avx512)
+    target_sources(missive_blake3 PRIVATE ${BLAKE3_DIR}/blake3_${set}_x86-64_unix.S)
+  endforeach()
+endif()
+target_include_directories(missive_blake3 SYSTEM PUBLIC ${BLAKE3_DIR})

@@ -1,0 +1,55 @@
+#pragma once
+// libipsec-mb's manager of multi-buffer jobs (intel-ipsec-mb.h), with the instruction set chosen at
+// run time. One manager for each thread: making one costs some 0.1 ms.
+//
+// What it is good for depends on the processor: with AVX-512 sixteen SHA-256 messages go through
+// the vector lanes at once, and with VAES and VPCLMULQDQ on top GMAC runs near the speed of memory;
+// without them OpenSSL is as fast or faster. preferred_*() say which algorithm to take.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct IMB_MGR;
+
+namespace missive::verify {
+
+// What of the processor decides, as libipsec-mb detects it.
+struct CpuFeatures {
+  bool aesni = false, avx2 = false, avx512 = false;  // avx512: F, DQ, CD, BW and VL
+  bool vaes = false;                                 // VAES and VPCLMULQDQ
+  bool sha_ni = false;
+};
+CpuFeatures cpu_features();
+
+enum class SimdLevel { sse, avx2, avx512 };
+std::string to_string(SimdLevel level);  // "SSE", "AVX2", "AVX-512"
+// The widest that `features` allow.
+SimdLevel best_level(const CpuFeatures& features);
+
+// Name of the algorithm (algorithm.h) to take for keyed verification by AES-GMAC, and for a
+// SHA-256 tree. Both choices of each give the same tags and digests.
+std::string preferred_gmac(const CpuFeatures& features);
+std::string preferred_sha256(const CpuFeatures& features);
+
+class MultiBuffer {
+ public:
+  struct Options {
+    SimdLevel level = SimdLevel::sse;
+    bool plain = false;  // without the SHA and GFNI extensions (and what needs them)
+  };
+  // Throws NotAvailable when this processor lacks the level.
+  explicit MultiBuffer(const Options& options);
+  // At best_level(cpu_features()).
+  MultiBuffer();
+
+  IMB_MGR* get() const { return manager_.get(); }
+
+ private:
+  struct Free {
+    void operator()(IMB_MGR* manager) const noexcept;
+  };
+  std::unique_ptr<IMB_MGR, Free> manager_;
+};
+
+}  // namespace missive::verify
