@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -231,6 +233,46 @@ TEST_F(Cli, ZarBuildsListsAndVerifiesAnImage) {
   EXPECT_EQ(cli({"zar", "verify", image, std::string(64, '0')}).status, 1);
   EXPECT_EQ(cli({"zar", "ls", launch_}).status, 2);
   EXPECT_EQ(cli({"zar", "build", tree, image, "--block-size", "5KiB"}).status, 2);
+  EXPECT_EQ(cli({"zar", "build", tree, image, "--touched"}).status, 2);
+  const Outcome misspelt = cli({"zar", "build", tree, image, "--packing", "greedi"});
+  EXPECT_EQ(misspelt.status, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("did you mean 'greedy'?"));
+}
+
+TEST_F(Cli, ZarReadsWhatItBuilt) {
+  const std::string tree = (folder_.path() / "tree").string();
+  std::filesystem::create_directories(tree + "/usr");
+  std::ofstream(tree + "/usr/hello") << "hello, world\n";
+  std::filesystem::create_symlink("usr/hello", tree + "/hi");
+  const std::string image = (folder_.path() / "a.zar").string(), other = image + "2",
+                    recipe = image + ".recipe", copy = tree + ".copy";
+  ASSERT_EQ(cli({"zar", "build", tree, image, "--block-size", "4KiB", "--recipe", recipe}).status,
+            0);
+  EXPECT_EQ(cli({"zar", "cat", image, "/hi"}).out, "hello, world\n");
+  EXPECT_EQ(cli({"zar", "cat", image, "/hi", "--offset", "7", "--length", "5"}).out, "world");
+  EXPECT_EQ(cli({"zar", "cat", image, "/none"}).status, 2);
+  EXPECT_EQ(cli({"zar", "cat", image, "/usr"}).status, 2);
+
+  const Json stat = Json::parse(cli({"zar", "stat", image, "--json"}).out);
+  EXPECT_EQ(stat["bytes"]["content"], 13);
+  EXPECT_EQ(stat["bytes"]["content"].get<int>() + stat["bytes"]["padding"].get<int>() +
+                stat["bytes"]["metadata"].get<int>(),
+            stat["length"].get<int>());
+  EXPECT_EQ(stat["tree"]["recipe"], std::filesystem::file_size(recipe));
+  EXPECT_THAT(cli({"zar", "stat", image}).out, HasSubstr("packing path, placement in-order"));
+
+  EXPECT_EQ(cli({"zar", "extract", image, copy}).status, 0);
+  EXPECT_EQ(cli({"zar", "extract", image, copy}).status, 1);
+  EXPECT_EQ(cli({"zar", "extract", image, copy, "--resume"}).status, 0);
+  EXPECT_EQ(cli({"zar", "build", copy, other, "--block-size", "4KiB"}).status, 0);
+  const Json diff = Json::parse(cli({"zar", "diff", recipe, other, "--json"}).out);
+  EXPECT_EQ(diff["network"]["bytes"], 0);
+  EXPECT_EQ(diff["copies"]["bytes"], 0);
+  std::ofstream(copy + "/usr/hello") << "goodbye\n";
+  EXPECT_EQ(cli({"zar", "build", copy, other, "--block-size", "4KiB"}).status, 0);
+  EXPECT_GT(Json::parse(cli({"zar", "diff", image, other, "--json"}).out)["network"]["bytes"], 0);
+  EXPECT_EQ(cli({"zar", "build", copy, other, "--block-size", "8KiB"}).status, 0);
+  EXPECT_EQ(cli({"zar", "diff", image, other}).status, 2);
 }
 
 // The built program, when the test stands beside it: streams, exit status and NO_COLOR for real.

@@ -41,7 +41,7 @@ launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e
   o.warm_with = launch::application(p.warm_with);
   o.image.block_size = static_cast<std::uint32_t>(p.block_size.count);
   o.image.degree = p.degree;
-  o.image.pack_small_files = p.pack_small_files;
+  o.image.packing = p.pack_small_files ? "path" : "page";
   o.deadline = std::chrono::duration_cast<std::chrono::milliseconds>(e.deadline);
   o.progress = [progress](const std::string& line) {
     if (progress) progress->note(line);

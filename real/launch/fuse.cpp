@@ -183,11 +183,14 @@ void Server::read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t 
     fuse_reply_err(request, EIO);
     return;
   }
-  const auto content = tree->image().content(*entry);
-  const auto from = std::min(static_cast<std::uint64_t>(offset), entry->size);
-  const auto part = content.subspan(from, std::min<std::uint64_t>(size, entry->size - from));
-  bytes_read_ += part.size();
-  fuse_reply_buf(request, reinterpret_cast<const char*>(part.data()), part.size());
+  try {
+    std::vector<std::byte> scratch;  // of sparse files alone
+    const auto part = tree->image().view(*entry, static_cast<std::uint64_t>(offset), size, scratch);
+    bytes_read_ += part.size();
+    fuse_reply_buf(request, reinterpret_cast<const char*>(part.data()), part.size());
+  } catch (const std::exception&) {  // bytes that a partial file lacks, or no memory
+    fuse_reply_err(request, EIO);
+  }
 }
 
 void Server::readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
@@ -222,7 +225,8 @@ void Server::readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off
 
 bool Server::store(std::uint32_t entry, std::uint64_t offset, std::uint64_t bytes) {
   const zar::Image& image = tree_->image();
-  const auto content = image.content(image.entries()[entry]).subspan(offset, bytes);
+  std::vector<std::byte> scratch;
+  const auto content = image.view(image.entries()[entry], offset, bytes, scratch);
   fuse_bufvec data{};
   data.count = 1;
   data.buf[0].size = content.size();

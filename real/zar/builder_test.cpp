@@ -2,22 +2,37 @@
 
 #include <atomic>
 #include <cstring>
+#include <set>
 #include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/fd.h"
 #include "real/zar/image.h"
+#include "real/zar/packing.h"
+#include "real/zar/placement.h"
 #include "real/zar/test_tree.h"
 
 namespace missive::zar {
 namespace {
 
 namespace fs = std::filesystem;
+
+BuildOptions options(std::uint32_t block_size, std::uint32_t degree, const char* packing = "path") {
+  BuildOptions o;
+  o.block_size = block_size;
+  o.degree = degree;
+  o.packing = packing;
+  return o;
+}
 
 class BuilderTest : public testing::Test {
  protected:
@@ -112,15 +127,15 @@ TEST_F(BuilderTest, TheSampleHasItsKnownName) {
     if (!e.is_symlink()) fs::permissions(e.path(), fs::perms{e.is_directory() ? 0755u : 0644u});
   Selection s;
   s.runs = {{"/usr/lib/libbig.so.1", 3, 9}, {"/etc/b.conf", 0, 1}};
-  EXPECT_EQ(to_hex(build(tree(), s, {4096, 4, true}, out()).name),
-            "a8914e8933705bdfd786206dfe00a29d804c2e52c0fe28f22d8206a00d83e889");
+  EXPECT_EQ(to_hex(build(tree(), s, options(4096, 4), out()).name),
+            "5436117355f9a131523bea82fa54005937c92a138edc21aab7ce02529d868030");
 }
 
 TEST_F(BuilderTest, AlignmentFollowsTheFormat) {
   put_sample(tree());
   for (const bool pack : {true, false})
     for (const std::uint32_t block : {4096u, 65536u, 1048576u}) {
-      build(tree(), {}, {block, 16, pack}, out());
+      build(tree(), {}, options(block, 16, pack ? "path" : "page"), out());
       const Opened o(out());
       EXPECT_EQ(o.bytes.size() % block, 0u);
       for (const Entry& e : o.image.entries()) {
@@ -138,8 +153,8 @@ TEST_F(BuilderTest, AlignmentFollowsTheFormat) {
 
 TEST_F(BuilderTest, PackingPutsSmallFilesIntoOnePage) {
   for (int i = 0; i < 40; ++i) put(tree(), "/f" + std::to_string(i), noise(90, 100u + unsigned(i)));
-  const auto packed = build(tree(), {}, {4096, 128, true}, out("packed"));
-  const auto apart = build(tree(), {}, {4096, 128, false}, out("apart"));
+  const auto packed = build(tree(), {}, options(4096, 128), out("packed"));
+  const auto apart = build(tree(), {}, options(4096, 128, "page"), out("apart"));
   EXPECT_EQ(apart.recipe.shape.blocks() - packed.recipe.shape.blocks(), 39u);
 }
 
@@ -303,8 +318,8 @@ TEST_F(BuilderTest, AnImpossibleOutputIsAnErrorAndKeepsWhatWasThere) {
 }
 
 TEST_F(BuilderTest, BadOptionsAreRefused) {
-  for (const BuildOptions& o : {BuildOptions{2048, 128, true}, BuildOptions{65536, 1, true},
-                                BuildOptions{65536, 257, true}, BuildOptions{60000, 128, true}})
+  for (const BuildOptions& o : {options(2048, 128), options(65536, 1), options(65536, 257),
+                                options(60000, 128), options(65536, 128, "pats")})
     EXPECT_THROW(build(tree(), {}, o, out()), InputError);
 }
 
@@ -353,6 +368,234 @@ TEST_F(BuilderTest, AFileThatChangesWhilePackedIsAnErrorOrWhole) {
   }
   stop = true;
   vandal.join();
+}
+
+// Everything an image can hold at once.
+void put_everything(const fs::path& tree) {
+  put_sample(tree);
+  fs::create_hard_link(tree / "usr/bin/program", tree / "usr/bin/same");
+  fs::create_hard_link(tree / "etc/empty", tree / "etc/empty too");
+  const std::string name = (tree / "var/sparse").string();
+  put(tree, "/var/sparse", "");
+  ASSERT_EQ(::truncate(name.c_str(), 1'000'000), 0);
+  const int fd = ::open(name.c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(::pwrite(fd, "middle", 6, 500'000), 6);
+  ASSERT_EQ(::pwrite(fd, "end", 3, 999'997), 3);
+  ::close(fd);
+  set_time(name, 1'700'000'000);
+  fix_times(tree);
+}
+
+// Whether the file system of the temporary directory keeps holes and "user." attributes.
+bool keeps_holes(const fs::path& file) {
+  struct stat st {};
+  return ::stat(file.c_str(), &st) == 0 && st.st_blocks * 512 < st.st_size;
+}
+
+std::vector<BuildOptions> all_options() {
+  std::vector<BuildOptions> all;
+  for (const PackingChoice* packing : packings())
+    for (const PlacementChoice* placement : placements())
+      for (const UnitChoice* units : unit_choices()) {
+        BuildOptions o = options(4096, 3, packing->name);
+        o.placement = placement->name;
+        o.units = units->name;
+        o.chunking = {64, 256, 1024};
+        all.push_back(o);
+      }
+  BuildOptions verity = options(4096, 128);
+  verity.tree = "fs-verity";
+  all.push_back(verity);
+  return all;
+}
+
+TEST_F(BuilderTest, EveryChoiceGivesTheSameFilesAndTheNameItReports) {
+  put_everything(tree());
+  std::set<Digest> names;
+  for (const BuildOptions& o : all_options()) {
+    const std::string what = o.packing + " " + o.placement + " " + o.units + " " + o.tree;
+    const BuildReport report = build(tree(), {}, o, out());
+    const Opened opened(out());
+    EXPECT_EQ(make_recipe(opened.image, 2).name(), report.name) << what;
+    EXPECT_EQ(Recipe::parse(report.recipe.serialize(), what).name(), report.name) << what;
+    EXPECT_TRUE(names.insert(report.name).second) << what << ": the name of another choice";
+    std::vector<std::byte> scratch;
+    for (const Entry& e : opened.image.entries()) {
+      if (e.kind != EntryKind::file) continue;
+      EXPECT_TRUE(as_text(opened.image.view(e, 0, e.size, scratch)) ==
+                  as_text(read_file(tree() / e.path.substr(1))))
+          << what << " " << e.path;
+    }
+  }
+}
+
+TEST_F(BuilderTest, TheNumberOfThreadsDoesNotMatter) {
+  put_everything(tree());
+  put(tree(), "/large", noise(5'000'000, 9));
+  fix_times(tree());
+  for (const char* units : {"blocks", "cdc", "strings"}) {
+    BuildOptions o = options(4096, 128, "greedy");
+    o.units = units;
+    o.placement = "stable";
+    o.threads = 1;
+    const Digest one = build(tree(), {}, o, out("one")).name;
+    o.threads = 7;
+    EXPECT_EQ(build(tree(), {}, o, out("seven")).name, one);
+    EXPECT_TRUE(read_file(out("one")) == read_file(out("seven")));
+  }
+}
+
+TEST_F(BuilderTest, HolesAreNotStored) {
+  put_everything(tree());
+  if (!keeps_holes(tree() / "var/sparse")) GTEST_SKIP() << "no holes on this file system";
+  build(tree(), {}, options(4096, 128), out());
+  const Opened o(out());
+  const Entry& e = o.at("/var/sparse");
+  EXPECT_TRUE(e.in_extents);
+  EXPECT_FALSE(e.partial);
+  EXPECT_EQ(e.size, 1'000'000u);
+  const auto extents = o.image.extents(e);
+  ASSERT_EQ(extents.size(), 2u);
+  EXPECT_EQ(extents[0].file_offset, 500'000u / 4096 * 4096);
+  EXPECT_EQ(extents[1].file_end(), 1'000'000u);
+  BuildOptions whole = options(4096, 128);
+  whole.holes = false;
+  build(tree(), {}, whole, out());
+  EXPECT_FALSE(Opened(out()).at("/var/sparse").in_extents);
+}
+
+TEST_F(BuilderTest, HardLinksAreKnownAsSuch) {
+  put_everything(tree());
+  build(tree(), {}, options(4096, 128), out());
+  const Opened o(out());
+  const auto program = o.image.find("/usr/bin/program").value();
+  EXPECT_EQ(o.image.link_of(o.image.find("/usr/bin/same").value()), program);
+  EXPECT_EQ(o.image.link_of(program), program);
+  EXPECT_EQ(o.image.link_of(o.image.find("/etc/empty too").value()),
+            o.image.find("/etc/empty").value());
+  EXPECT_EQ(o.image.link_of(o.image.find("/etc/a.conf").value()),
+            o.image.find("/etc/a.conf").value());
+}
+
+TEST_F(BuilderTest, UserAttributesAreKeptAndOthersAreNot) {
+  put_sample(tree());
+  const std::string file = (tree() / "etc/a.conf").string();
+  const std::string big(3000, 'v');
+  if (::setxattr(file.c_str(), "user.two", big.data(), big.size(), 0) != 0)
+    GTEST_SKIP() << "no user attributes on this file system";
+  ASSERT_EQ(::setxattr(file.c_str(), "user.one", "1", 1, 0), 0);
+  ASSERT_EQ(::setxattr((tree() / "etc").c_str(), "user.empty", "", 0, 0), 0);
+  ::setxattr(file.c_str(), "trusted.x", "1", 1, 0);  // where this process may
+  build(tree(), {}, options(4096, 128), out());
+  const Opened o(out());
+  const auto attributes = o.image.attributes(o.at("/etc/a.conf"));
+  ASSERT_EQ(attributes.size(), 2u);
+  EXPECT_EQ(attributes[0].name, "user.one");
+  EXPECT_EQ(as_text(attributes[1].value), big);
+  EXPECT_EQ(o.image.attributes(o.at("/etc")).size(), 1u);
+  EXPECT_TRUE(o.image.attributes(o.at("/usr")).empty());
+}
+
+TEST_F(BuilderTest, AStartNeedsOnlyWhatItTouches) {
+  put_sample(tree());
+  Selection s;
+  s.files = {"/usr/lib/libbig.so.1", "/usr/lib/libblock.so", "/etc/b.conf", "/usr/bin/program"};
+  s.runs = {{"/usr/lib/libbig.so.1", 40, 3},
+            {"/usr/lib/libbig.so.1", 2, 2},
+            {"/usr/lib/libbig.so.1", 3, 3},
+            {"/etc/b.conf", 0, 1},
+            {"/usr/lib/libbig.so.1", 48, 1}};
+  s.touched_only = true;
+  const BuildReport report = build(tree(), s, options(4096, 128), out());
+  const Opened o(out());
+  const Entry& big = o.at("/usr/lib/libbig.so.1");
+  EXPECT_TRUE(big.partial);
+  EXPECT_EQ(big.size, 200'000u);
+  const auto extents = o.image.extents(big);
+  ASSERT_EQ(extents.size(), 3u);
+  EXPECT_EQ(extents[0].file_offset, 2u * 4096);
+  EXPECT_EQ(extents[0].length, 4u * 4096);
+  EXPECT_EQ(extents[2].file_end(), 200'000u);
+  EXPECT_FALSE(o.at("/etc/b.conf").partial);  // touched as a whole
+  EXPECT_TRUE(o.at("/usr/bin/program").partial);
+  EXPECT_TRUE(o.image.extents(o.at("/usr/bin/program")).empty());  // its record alone
+  EXPECT_EQ(report.content_bytes, 4u * 4096 + 3 * 4096 + (200'000 - 48 * 4096) + 3000);
+
+  const std::string whole = noise(200'000, 5);
+  std::vector<std::byte> scratch;
+  EXPECT_EQ(as_text(o.image.view(big, 10'000, 5'000, scratch)), whole.substr(10'000, 5'000));
+  EXPECT_EQ(as_text(o.image.view(big, 199'000, 9'000, scratch)), whole.substr(199'000));
+  for (const std::uint64_t offset : {0u, 8'000u, 24'576u, 24'000u, 196'000u})
+    EXPECT_THROW(o.image.view(big, offset, 1000, scratch), RunError) << offset;
+  EXPECT_THROW(o.image.view(o.at("/usr/bin/program"), 0, 1, scratch), RunError);
+}
+
+TEST_F(BuilderTest, AbsentNamesThatMatterAreKept) {
+  put_sample(tree());
+  Selection s;
+  s.absent = {"/usr/lib/none", "/etc/a.conf", "/no/such/parent", "/a", "/usr/lib/none", "/lib/x"};
+  build(tree(), s, options(4096, 128), out());
+  EXPECT_EQ(Opened(out()).image.absent(), (std::vector<std::string_view>{"/a", "/usr/lib/none"}));
+  s.absent = {"relative"};
+  EXPECT_THROW(build(tree(), s, {}, out()), InputError);
+}
+
+TEST_F(BuilderTest, ImagesBeyond4GiBWork) {
+  // Two files of 2.5 GiB, all zeros but their ends, stored as they are: 5 GiB of image, of which
+  // the file system keeps next to nothing.
+  constexpr std::uint64_t kSize = 5ULL << 29;
+  for (const char* name : {"a", "b"}) {
+    put(tree(), std::string("/") + name, "");
+    ASSERT_EQ(::truncate((tree() / name).c_str(), kSize), 0);
+    std::fstream file(tree() / name, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(kSize - 4).write(name, 1).write("end", 3);
+  }
+  BuildOptions o = options(1 << 20, 128);
+  o.holes = false;
+  const BuildReport report = build(tree(), {}, o, out());
+  EXPECT_GT(report.recipe.shape.length, 5ULL << 30);
+  const UniqueFd fd(::open(out().c_str(), O_RDONLY | O_CLOEXEC));
+  const Mapping mapping = Mapping::read_only(fd.get(), report.recipe.shape.length, "image");
+  const Image image = Image::open(mapping.bytes(), "image");
+  const Entry& b = image.entries()[image.find("/b").value()];
+  EXPECT_GE(b.offset + b.size, 5ULL << 30);
+  EXPECT_EQ(as_text(image.content(b).last(4)), "bend");
+}
+
+TEST_F(BuilderTest, AnUnreadableFileIsNamed) {
+  put(tree(), "/secret", "x");
+  fs::permissions(tree() / "secret", fs::perms::none);
+  const pid_t child = ::fork();  // as somebody else where this process is root
+  if (child == 0) {
+    if (::geteuid() == 0) fs::permissions(dir_.path(), fs::perms::all);
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(3);
+    int status = 1;
+    try {
+      build(tree(), {}, {}, out());
+    } catch (const InputError& e) {
+      status = std::strstr(e.what(), "/secret: cannot read") != nullptr ? 0 : 2;
+    } catch (...) {
+      status = 4;
+    }
+    ::_exit(status);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(BuilderTest, TwoBuildersOnOneOutputLeaveOneWholeImage) {
+  put_sample(tree());
+  put(tree(), "/large", noise(3'000'000, 4));
+  const Digest name = build(tree(), {}, {}, out("expected")).name;
+  std::vector<std::thread> builders;
+  for (int i = 0; i < 2; ++i)
+    builders.emplace_back([&] {
+      for (int round = 0; round < 5; ++round) build(tree(), {}, {}, out());
+    });
+  for (std::thread& b : builders) b.join();
+  EXPECT_EQ(make_recipe(Opened(out()).image).name(), name);
+  EXPECT_EQ(files_beside_the_image(), 3u);
 }
 
 TEST_F(BuilderTest, AnEmptyTreeStillMakesAnImage) {

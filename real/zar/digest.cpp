@@ -58,6 +58,12 @@ Digest sha256(std::span<const std::byte> data) {
   return hasher.hash(data);
 }
 
+bool all_zero(std::span<const std::byte> data) {
+  // The first byte is zero, and all are equal to the one before.
+  return data.empty() || (data[0] == std::byte{0} &&
+                          std::memcmp(data.data(), data.data() + 1, data.size() - 1) == 0);
+}
+
 std::string to_hex(const Digest& digest) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;

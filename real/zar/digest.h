@@ -40,6 +40,9 @@ class Hasher {
   std::unique_ptr<void, Free> context_;  // EVP_MD_CTX
 };
 
+// Whether all bytes are zero; true of none.
+bool all_zero(std::span<const std::byte> data);
+
 std::string to_hex(const Digest& digest);
 // 64 hexadecimal digits; throws InputError otherwise.
 Digest digest_from_hex(const std::string& hex);

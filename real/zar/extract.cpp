@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "models/error.h"
@@ -71,68 +72,144 @@ class Walker {
   std::vector<Link> chain_;
 };
 
-void write_file(int parent, const std::string& name, const Image& image, const Entry& e) {
-  const std::string what = "cannot extract " + std::string(e.path);
-  const UniqueFd fd(
-      ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) throw_errno(what);
-  write_all(fd.get(), image.content(e), what);
-  if (::fchmod(fd.get(), e.mode) != 0 || ::futimens(fd.get(), times(e.mtime_ns).data()) != 0)
-    throw_errno(what);
-}
+class Extraction {
+ public:
+  Extraction(const Image& image, int root, const ExtractOptions& options)
+      : image_(image), options_(options), walker_(root), link_walker_(root) {}
 
-void make_symlink(int parent, const std::string& name, const Image& image, const Entry& e) {
-  const auto bytes = image.content(e);
-  const std::string target(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (::symlinkat(target.c_str(), parent, name.c_str()) != 0 ||
-      ::utimensat(parent, name.c_str(), times(e.mtime_ns).data(), AT_SYMLINK_NOFOLLOW) != 0)
-    throw_errno("cannot extract " + std::string(e.path));
-}
+  Extracted run() {
+    for (std::uint32_t i = 0; i < image_.entries().size(); ++i)
+      if (image_.entries()[i].path != "/") make(i);
+    // Directories last and innermost first: adding an entry changes a directory's time, and its
+    // mode may shut us out.
+    for (std::size_t i = image_.entries().size(); i-- > 0;) {
+      const Entry& e = image_.entries()[i];
+      if (e.kind == EntryKind::directory) finish(walker_.open(e.path), e);
+    }
+    return done_;
+  }
 
-}  // namespace
+ private:
+  static std::string what(const Entry& e) { return "cannot extract " + std::string(e.path); }
 
-Extracted extract(const Image& image, int directory_fd) {
-  Extracted done;
-  Walker walker(directory_fd);
-  for (const Entry& e : image.entries()) {
-    if (e.path == "/") continue;
+  void make(std::uint32_t index) {
+    const Entry& e = image_.entries()[index];
     const std::size_t slash = e.path.rfind('/');
     const std::string name(e.path.substr(slash + 1));
-    const int parent = walker.open(slash == 0 ? "/" : e.path.substr(0, slash));
+    const int parent = walker_.open(slash == 0 ? "/" : e.path.substr(0, slash));
     switch (e.kind) {
       case EntryKind::directory:
         // Ours alone until its content is in: the final mode may forbid writing.
-        if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST)
-          throw_errno("cannot extract " + std::string(e.path));
-        ++done.directories;
+        if (::mkdirat(parent, name.c_str(), 0700) != 0) take_over(parent, name, e);
+        ++done_.directories;
         break;
       case EntryKind::file:
-        write_file(parent, name, image, e);
-        ++done.files;
-        done.bytes += e.size;
+        make_file(index, parent, name);
         break;
       case EntryKind::symlink:
-        make_symlink(parent, name, image, e);
-        ++done.symlinks;
+        make_symlink(parent, name, e);
+        ++done_.symlinks;
         break;
     }
   }
-  // Directories last and innermost first: adding an entry changes a directory's time, and its mode
-  // may shut us out.
-  for (std::size_t i = image.entries().size(); i-- > 0;) {
-    const Entry& e = image.entries()[i];
-    if (e.kind != EntryKind::directory) continue;
-    const int fd = walker.open(e.path);
-    if (::fchmod(fd, e.mode) != 0 || ::futimens(fd, times(e.mtime_ns).data()) != 0)
-      throw_errno("cannot set mode and time of " + std::string(e.path));
+
+  // A directory that is there already: writable for now, as a new one would be.
+  void take_over(int parent, const std::string& name, const Entry& e) {
+    if (errno != EEXIST) throw_errno(what(e));
+    if (!options_.resume) return;
+    const UniqueFd fd(::openat(parent, name.c_str(), kOpenDirectory));
+    if (!fd || ::fchmod(fd.get(), 0700) != 0) throw_errno(what(e));
   }
-  return done;
+
+  void make_file(std::uint32_t index, int parent, const std::string& name) {
+    const Entry& e = image_.entries()[index];
+    ++done_.files;
+    for (const Extent& extent : image_.extents(e)) done_.bytes += extent.length;
+    if (options_.resume && is_done(parent, name, e)) {
+      ++done_.kept;
+      return;
+    }
+    if (options_.resume && ::unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT)
+      throw_errno(what(e));
+    if (const std::uint32_t first = image_.link_of(index); first != index)
+      return make_hard_link(image_.entries()[first], parent, name, e);
+    if (e.partial && !options_.partial)
+      throw RunError(what(e) +
+                     ": the image holds only what a start needs of it; extract from a "
+                     "whole image, or ask for partial files");
+    write_file(parent, name, e);
+  }
+
+  static bool is_done(int parent, const std::string& name, const Entry& e) {
+    struct stat st {};
+    return ::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           static_cast<std::uint64_t>(st.st_size) == e.size && (st.st_mode & 07777) == e.mode &&
+           st.st_mtim.tv_sec == times(e.mtime_ns)[0].tv_sec &&
+           st.st_mtim.tv_nsec == times(e.mtime_ns)[0].tv_nsec;
+  }
+
+  void make_hard_link(const Entry& first, int parent, const std::string& name, const Entry& e) {
+    const std::size_t slash = first.path.rfind('/');
+    const int from = link_walker_.open(slash == 0 ? "/" : first.path.substr(0, slash));
+    const std::string source(first.path.substr(slash + 1));
+    if (::linkat(from, source.c_str(), parent, name.c_str(), 0) != 0) throw_errno(what(e));
+  }
+
+  void write_file(int parent, const std::string& name, const Entry& e) {
+    const UniqueFd fd(
+        ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) throw_errno(what(e));
+    if (!e.in_extents) {
+      write_all(fd.get(), image_.content(e), what(e));
+    } else {
+      for (const Extent& extent : image_.extents(e)) {
+        if (::lseek(fd.get(), static_cast<off_t>(extent.file_offset), SEEK_SET) < 0)
+          throw_errno(what(e));
+        write_all(fd.get(), image_.data().subspan(extent.offset, extent.length), what(e));
+      }
+      if (::ftruncate(fd.get(), static_cast<off_t>(e.size)) != 0) throw_errno(what(e));
+    }
+    finish(fd.get(), e);
+  }
+
+  void make_symlink(int parent, const std::string& name, const Entry& e) {
+    const auto bytes = image_.content(e);
+    const std::string target(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (options_.resume && ::unlinkat(parent, name.c_str(), 0) != 0 && errno != ENOENT)
+      throw_errno(what(e));
+    if (::symlinkat(target.c_str(), parent, name.c_str()) != 0 ||
+        ::utimensat(parent, name.c_str(), times(e.mtime_ns).data(), AT_SYMLINK_NOFOLLOW) != 0)
+      throw_errno(what(e));
+  }
+
+  // The time comes last: a file with its time is whole.
+  void finish(int fd, const Entry& e) const {
+    for (const Attribute& a : image_.attributes(e)) {
+      const std::string name(a.name);
+      if (::fsetxattr(fd, name.c_str(), a.value.data(), a.value.size(), 0) != 0)
+        throw_errno(what(e) + ", attribute " + name);
+    }
+    if (::fchmod(fd, e.mode) != 0 || ::futimens(fd, times(e.mtime_ns).data()) != 0)
+      throw_errno(what(e));
+  }
+
+  const Image& image_;
+  ExtractOptions options_;
+  Walker walker_, link_walker_;
+  Extracted done_;
+};
+
+}  // namespace
+
+Extracted extract(const Image& image, int directory_fd, const ExtractOptions& options) {
+  return Extraction(image, directory_fd, options).run();
 }
 
-Extracted extract(const Image& image, const std::filesystem::path& directory) {
+Extracted extract(const Image& image, const std::filesystem::path& directory,
+                  const ExtractOptions& options) {
   const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) throw_errno("cannot open " + directory.string());
-  return extract(image, fd.get());
+  return extract(image, fd.get(), options);
 }
 
 }  // namespace missive::zar

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "models/error.h"
 #include "real/zar/builder.h"
@@ -104,6 +105,62 @@ TEST_F(ExtractTest, TimesBeforeTheEpochSurvive) {
   extract(image(), to());
   EXPECT_EQ(lstat_of(to() / "etc/a.conf").st_mtim.tv_sec, -5);
   EXPECT_EQ(lstat_of(to() / "etc/a.conf").st_mtim.tv_nsec, 250'000'000);
+}
+
+TEST_F(ExtractTest, HardLinksHolesAndAttributesComeBack) {
+  fs::create_hard_link(tree() / "usr/bin/program", tree() / "aaa");
+  put(tree(), "/sparse", "begin");
+  fs::resize_file(tree() / "sparse", 500'000);
+  const bool attributes = ::setxattr((tree() / "etc/a.conf").c_str(), "user.k", "value", 5, 0) == 0;
+  fix_times(tree());
+  build(tree(), {}, {}, dir_.path() / "image");
+  bytes_ = read_file(dir_.path() / "image");
+  extract(image(), to());
+  EXPECT_EQ(lstat_of(to() / "aaa").st_ino, lstat_of(to() / "usr/bin/program").st_ino);
+  EXPECT_TRUE(read_file(to() / "sparse") == read_file(tree() / "sparse"));
+  EXPECT_EQ(lstat_of(to() / "sparse").st_blocks, lstat_of(tree() / "sparse").st_blocks);
+  if (attributes) {
+    char value[8] = {};
+    EXPECT_EQ(::getxattr((to() / "etc/a.conf").c_str(), "user.k", value, sizeof value), 5);
+    EXPECT_STREQ(value, "value");
+  }
+  build(to(), {}, {}, dir_.path() / "again");
+  EXPECT_TRUE(read_file(dir_.path() / "again") == bytes_);
+}
+
+TEST_F(ExtractTest, ResumingFinishesWhatWasInterrupted) {
+  extract(image(), to());
+  fs::permissions(to() / "usr/share", fs::perms{0755});
+  fs::remove(to() / "etc/b.conf");
+  fs::remove(to() / "lib");
+  { std::ofstream(to() / "etc/c.conf") << "half"; }
+  EXPECT_THROW(extract(image(), to()), RunError);
+  const Extracted done = extract(image(), to(), {.resume = true, .partial = false});
+  EXPECT_EQ(done.files, 9u);
+  EXPECT_EQ(done.kept, 7u);
+  build(to(), {}, {}, dir_.path() / "again");
+  EXPECT_TRUE(read_file(dir_.path() / "again") == bytes_);
+}
+
+TEST_F(ExtractTest, PartialFilesAreAnErrorUnlessAskedFor) {
+  Selection s;
+  s.files = {"/usr/lib/libbig.so.1"};
+  s.runs = {{"/usr/lib/libbig.so.1", 3, 2}};
+  s.touched_only = true;
+  build(tree(), s, {}, dir_.path() / "image");
+  bytes_ = read_file(dir_.path() / "image");
+  try {
+    extract(image(), to());
+    FAIL();
+  } catch (const RunError& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("libbig.so.1"));
+  }
+  fs::create_directory(dir_.path() / "parts");
+  extract(image(), dir_.path() / "parts", {.resume = false, .partial = true});
+  const auto whole = read_file(tree() / "usr/lib/libbig.so.1");
+  auto expected = std::vector<std::byte>(whole.size());
+  std::copy(whole.begin() + 3 * 4096, whole.begin() + 5 * 4096, expected.begin() + 3 * 4096);
+  EXPECT_TRUE(read_file(dir_.path() / "parts/usr/lib/libbig.so.1") == expected);
 }
 
 TEST_F(ExtractTest, AMissingDirectoryIsAnError) {

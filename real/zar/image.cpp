@@ -1,85 +1,14 @@
 #include "real/zar/image.h"
 
 #include <algorithm>
-#include <array>
 
 #include "models/error.h"
-#include "real/zar/layout.h"
-#include "real/zar/merkle.h"
+#include "real/zar/image_reader.h"
 #include "real/zar/wire.h"
 
 namespace missive::zar {
 
-namespace {
-
-struct Range {
-  std::uint64_t offset = 0, length = 0;
-  std::uint64_t end() const { return offset + length; }
-  bool holds(std::uint64_t from, std::uint64_t count) const {
-    return from >= offset && count <= length && from - offset <= length - count;
-  }
-};
-
-struct Header {
-  TreeShape shape;
-  bool shared_pages = false;
-  std::array<Range, kSections> sections;
-  const Range& of(Section s) const { return sections[static_cast<std::uint32_t>(s) - 1]; }
-};
-
-[[noreturn]] void refuse(const std::string& where, std::uint64_t offset, const std::string& what) {
-  throw InputError(where + ": byte " + std::to_string(offset) + ": " + what +
-                   "; the image is damaged or not a zarfile of version 1");
-}
-
-Header read_header(std::span<const std::byte> data, const std::string& where) {
-  FieldReader p(data, where);
-  if (!equal_text(p.take(kImageMagic.size()), kImageMagic)) refuse(where, 0, "wrong magic number");
-  if (const auto v = p.get<std::uint32_t>(); v != kFormVersion)
-    refuse(where, 8, "version " + std::to_string(v));
-  if (const auto n = p.get<std::uint32_t>(); n != kHeader)
-    refuse(where, 12, "header of " + std::to_string(n) + " bytes");
-  Header h;
-  h.shape.length = p.get<std::uint64_t>();
-  h.shape.block_size = p.get<std::uint32_t>();
-  h.shape.degree = p.get<std::uint32_t>();
-  check(h.shape, where);
-  if (h.shape.length != data.size())
-    refuse(where, 16,
-           "length " + std::to_string(h.shape.length) + " in a file of " +
-               std::to_string(data.size()) + " bytes");
-  if (const auto hash = p.get<std::uint32_t>(); hash != kHashSha256)
-    refuse(where, 32, "hash id " + std::to_string(hash));
-  if (const auto n = p.get<std::uint32_t>(); n != kSections)
-    refuse(where, 36, std::to_string(n) + " sections");
-  const auto features = p.get<std::uint64_t>();
-  if ((features & ~kKnownFeatures) != 0)
-    refuse(where, 40, "unknown feature bits " + std::to_string(features & ~kKnownFeatures));
-  h.shared_pages = (features & kFeatureSharedPages) != 0;
-  if (p.get<std::uint64_t>() != 0 || p.get<std::uint64_t>() != 0)
-    refuse(where, 48, "reserved field is not zero");
-
-  std::uint64_t end = kHeader;
-  for (std::uint32_t i = 0; i < kSections; ++i) {
-    const std::uint64_t at = p.at();
-    if (p.get<std::uint32_t>() != i + 1) refuse(where, at, "sections out of order");
-    constexpr std::array<std::uint32_t, kSections> kRecords = {kIndexRecord, 1, kRunRecord, 1};
-    if (p.get<std::uint32_t>() != kRecords[i]) refuse(where, at + 4, "wrong record size");
-    Range& s = h.sections[i];
-    s.offset = p.get<std::uint64_t>();
-    s.length = p.get<std::uint64_t>();
-    if (s.offset < end || s.offset > data.size() || s.length > data.size() - s.offset)
-      refuse(where, at + 8, "section outside the file or over another one");
-    if (s.length % kRecords[i] != 0) refuse(where, at + 16, "section ends inside a record");
-    end = s.end();
-  }
-  if (h.of(Section::content).offset % h.shape.block_size != 0 || end != data.size())
-    refuse(where, kFixedHeader + 3 * kSectionRecord, "content is not whole blocks to the end");
-  return h;
-}
-
-// Absolute and normalised, every name of a length Linux takes.
-bool good_path(std::string_view path) {
+bool is_image_path(std::string_view path) {
   if (path == "/") return true;
   if (path.empty() || path.front() != '/' || path.size() > kMaxPath) return false;
   for (std::size_t at = 1; at <= path.size();) {
@@ -92,140 +21,234 @@ bool good_path(std::string_view path) {
   return true;
 }
 
-std::string_view parent_of(std::string_view path) {
+std::string_view parent_path(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == 0 ? path.substr(0, 1) : path.substr(0, slash);
 }
 
-std::string_view text(std::span<const std::byte> data, std::uint64_t offset, std::uint64_t length) {
-  return {reinterpret_cast<const char*>(data.data()) + offset, length};
-}
-
-void check_file(const Header& h, const Entry& e, std::uint64_t at, const std::string& where) {
-  if (e.size == 0) {
-    if (e.offset != 0) refuse(where, at, "empty file with an offset");
-    return;
-  }
-  if (!h.of(Section::content).holds(e.offset, e.size))
-    refuse(where, at, "file outside the content section");
-  const bool may_share = h.shared_pages && e.size < kPage;
-  if (may_share) {
-    if (e.offset % kPacked != 0 || e.offset % kPage + e.size > kPage)
-      refuse(where, at, "small file across a page or not aligned");
-  } else if (e.offset % kPage != 0) {
-    refuse(where, at, "file does not start on a page");
-  }
-}
-
-void check_symlink(const Header& h, const Entry& e, std::span<const std::byte> data,
-                   std::uint64_t at, const std::string& where) {
-  if (e.size == 0 || e.size > kMaxPath || !h.of(Section::strings).holds(e.offset, e.size))
-    refuse(where, at, "target of a symbolic link outside the string table, empty or too long");
-  if (text(data, e.offset, e.size).find('\0') != std::string_view::npos)
-    refuse(where, at, "zero byte in the target of a symbolic link");
-}
-
-Entry read_entry(const Header& h, std::span<const std::byte> data, std::uint64_t at,
-                 const std::string& where) {
-  const auto path_offset = load_le<std::uint32_t>(data, at);
-  const auto path_length = load_le<std::uint16_t>(data, at + 4);
-  const Range& strings = h.of(Section::strings);
-  if (!strings.holds(strings.offset + path_offset, path_length))
-    refuse(where, at, "path outside the string table");
-  Entry e;
-  e.path = text(data, strings.offset + path_offset, path_length);
-  if (!good_path(e.path)) refuse(where, at, "path that is not absolute and normalised");
-  const auto kind = std::to_integer<std::uint8_t>(data[at + 6]);
-  if (kind < 1 || kind > 3) refuse(where, at + 6, "entry kind " + std::to_string(kind));
-  e.kind = EntryKind{kind};
-  if (std::to_integer<std::uint8_t>(data[at + 7]) != 0 ||
-      load_le<std::uint32_t>(data, at + 12) != 0)
-    refuse(where, at + 7, "reserved field is not zero");
-  e.mode = load_le<std::uint32_t>(data, at + 8);
-  if ((e.mode & ~kModeBits) != 0) refuse(where, at + 8, "mode bits beyond 01777");
-  e.mtime_ns = load_le<std::int64_t>(data, at + 16);
-  e.size = load_le<std::uint64_t>(data, at + 24);
-  e.offset = load_le<std::uint64_t>(data, at + 32);
-  switch (e.kind) {
-    case EntryKind::file:
-      check_file(h, e, at, where);
-      break;
-    case EntryKind::directory:
-      if (e.size != 0 || e.offset != 0) refuse(where, at + 24, "directory with content");
-      break;
-    case EntryKind::symlink:
-      check_symlink(h, e, data, at, where);
-      break;
-  }
-  return e;
-}
-
-std::size_t lower_bound(const std::vector<Entry>& entries, std::string_view path) {
+std::size_t lower_bound_entry(const std::vector<Entry>& entries, std::string_view path) {
   const auto it = std::lower_bound(entries.begin(), entries.end(), path,
                                    [](const Entry& e, std::string_view p) { return e.path < p; });
   return static_cast<std::size_t>(it - entries.begin());
 }
 
-std::vector<Entry> read_entries(const Header& h, std::span<const std::byte> data,
-                                const std::string& where) {
-  const Range& index = h.of(Section::index);
-  std::vector<Entry> entries;
-  entries.reserve(index.length / kIndexRecord);
-  std::size_t last_parent = 0;  // neighbours mostly share a parent: saves the search
-  for (std::uint64_t at = index.offset; at < index.end(); at += kIndexRecord) {
-    const Entry e = read_entry(h, data, at, where);
-    if (entries.empty()) {
-      if (e.path != "/" || e.kind != EntryKind::directory)
-        refuse(where, at, "the first entry is not the root directory");
-    } else {
-      if (e.path <= entries.back().path) refuse(where, at, "paths out of order or twice");
-      const std::string_view parent = parent_of(e.path);
-      if (entries[last_parent].path != parent) last_parent = lower_bound(entries, parent);
-      if (last_parent == entries.size() || entries[last_parent].path != parent ||
-          entries[last_parent].kind != EntryKind::directory)
-        refuse(where, at, "parent is missing or no directory");
-    }
-    entries.push_back(e);
+namespace {
+
+struct Checked {  // sections that the index refers to
+  const ImageHeader& header;
+  const std::vector<Image::Extra>& extras;
+  const std::vector<Extent>& extents;
+  const std::vector<Piece>& pieces;
+};
+
+// Where `length` bytes of content may lie: the rules of docs/zarfile-format.md, "Content".
+void check_place(const Unchecked& image, const Checked& c, std::uint64_t offset,
+                 std::uint64_t length, std::uint64_t at) {
+  if (!c.header.of(Section::content).holds(offset, length))
+    image.refuse(at, "file outside the content section");
+  if (c.header.shared_pages && length < kPage) {
+    if (offset % kPacked != 0 || offset % kPage + length > kPage)
+      image.refuse(at, "small file across a page or not aligned");
+  } else if (offset % kPage != 0) {
+    image.refuse(at, "file does not start on a page");
   }
-  if (entries.empty()) refuse(where, index.offset, "no entries");
-  return entries;
+  if (c.header.shape.units == UnitKind::blocks) return;
+  const auto behind =
+      std::upper_bound(c.pieces.begin(), c.pieces.end(), offset,
+                       [](std::uint64_t o, const Piece& piece) { return o < piece.offset; });
+  if (behind == c.pieces.begin() || offset + length > std::prev(behind)->end())
+    image.refuse(at, "file outside the pieces");
 }
 
-std::vector<LaunchRun> read_runs(const Header& h, std::span<const std::byte> data,
-                                 const std::vector<Entry>& entries, const std::string& where) {
-  const Range& section = h.of(Section::launch_runs);
-  std::vector<LaunchRun> runs;
-  runs.reserve(section.length / kRunRecord);
-  for (std::uint64_t at = section.offset; at < section.end(); at += kRunRecord) {
-    const LaunchRun run = {load_le<std::uint32_t>(data, at), load_le<std::uint32_t>(data, at + 4),
-                           load_le<std::uint32_t>(data, at + 8)};
-    if (run.entry >= entries.size() || entries[run.entry].kind != EntryKind::file)
-      refuse(where, at, "launch run of no file");
-    const std::uint64_t pages = align_up(entries[run.entry].size, kPage) / kPage;
-    if (run.pages == 0 || std::uint64_t{run.first_page} + run.pages > pages)
-      refuse(where, at, "launch run outside its file");
-    runs.push_back(run);
+void check_extents(const Unchecked& image, const Checked& c, const Entry& e, std::uint64_t at) {
+  if (e.offset != 0) image.refuse(at + 32, "file in extents with an offset");
+  if (e.extra == 0) image.refuse(at + 12, "file in extents without extents");
+  const Image::Extra& extra = c.extras[e.extra - 1];
+  std::uint64_t end = 0;
+  for (std::uint32_t i = 0; i < extra.extents; ++i) {
+    const Extent& extent = c.extents[extra.first_extent + i];
+    if (extent.file_offset < end || extent.file_end() > e.size)
+      image.refuse(at, "extents that overlap or lie outside their file");
+    end = extent.file_end();
+    check_place(image, c, extent.offset, extent.length, at);
   }
-  return runs;
+}
+
+void check_file(const Unchecked& image, const Checked& c, const Entry& e, std::uint64_t at) {
+  if (e.in_extents) return check_extents(image, c, e, at);
+  if (e.partial) image.refuse(at + 7, "partial file that is not in extents");
+  if (e.extra != 0 && c.extras[e.extra - 1].extents != 0)
+    image.refuse(at + 7, "extents of a file in one piece");
+  if (e.size == 0 && e.offset != 0) image.refuse(at, "empty file with an offset");
+  if (e.size != 0) check_place(image, c, e.offset, e.size, at);
+}
+
+void check_symlink(const Unchecked& image, const Checked& c, const Entry& e, std::uint64_t at) {
+  if (e.size == 0 || e.size > kMaxPath || !c.header.of(Section::strings).holds(e.offset, e.size))
+    image.refuse(at, "target of a symbolic link outside the string table, empty or too long");
+  if (image.text(e.offset, e.size).find('\0') != std::string_view::npos)
+    image.refuse(at, "zero byte in the target of a symbolic link");
+}
+
+Entry read_entry(const Unchecked& image, const Checked& c, std::uint64_t at) {
+  const auto path_offset = load_le<std::uint32_t>(image.data, at);
+  const auto path_length = load_le<std::uint16_t>(image.data, at + 4);
+  const ImageRange& strings = c.header.of(Section::strings);
+  if (!strings.holds(strings.offset + path_offset, path_length))
+    image.refuse(at, "path outside the string table");
+  Entry e;
+  e.path = image.text(strings.offset + path_offset, path_length);
+  if (!is_image_path(e.path)) image.refuse(at, "path that is not absolute and normalised");
+  const auto kind = std::to_integer<std::uint8_t>(image.data[at + 6]);
+  if (kind < 1 || kind > 3) image.refuse(at + 6, "entry kind " + std::to_string(kind));
+  e.kind = EntryKind{kind};
+  const auto flags = std::to_integer<std::uint8_t>(image.data[at + 7]);
+  if ((flags & ~(kFlagExtents | kFlagPartial)) != 0 || (flags != 0 && e.kind != EntryKind::file))
+    image.refuse(at + 7, "unknown flags, or flags of something that is no file");
+  e.in_extents = (flags & kFlagExtents) != 0;
+  e.partial = (flags & kFlagPartial) != 0;
+  e.mode = load_le<std::uint32_t>(image.data, at + 8);
+  if ((e.mode & ~kModeBits) != 0) image.refuse(at + 8, "mode bits beyond 01777");
+  e.extra = load_le<std::uint32_t>(image.data, at + 12);
+  if (e.extra > c.extras.size()) image.refuse(at + 12, "extra that does not exist");
+  e.mtime_ns = load_le<std::int64_t>(image.data, at + 16);
+  e.size = load_le<std::uint64_t>(image.data, at + 24);
+  e.offset = load_le<std::uint64_t>(image.data, at + 32);
+  if (e.size >> 63U != 0) image.refuse(at + 24, "size beyond 2^63");  // of off_t
+  if (e.kind == EntryKind::file) {
+    check_file(image, c, e, at);
+  } else {
+    if (e.extra != 0 && (c.extras[e.extra - 1].extents != 0 || c.extras[e.extra - 1].link != 0))
+      image.refuse(at + 12, "extents or hard links of something that is no file");
+    if (e.kind == EntryKind::symlink)
+      check_symlink(image, c, e, at);
+    else if (e.size != 0 || e.offset != 0)
+      image.refuse(at + 24, "directory with content");
+  }
+  return e;
+}
+
+// A hard link names the first entry of its file, which agrees in everything but the path.
+void check_link(const Unchecked& image, const Checked& c, const std::vector<Entry>& entries,
+                std::size_t i, std::uint64_t at) {
+  const Entry& e = entries[i];
+  if (e.extra == 0 || c.extras[e.extra - 1].link == 0) return;
+  const Image::Extra& extra = c.extras[e.extra - 1];
+  const std::size_t first = extra.link - 1;
+  if (first > i) image.refuse(at, "hard link to a later entry");
+  if (first == i) return;
+  const Entry& f = entries[first];
+  if (f.kind != EntryKind::file || f.extra == 0 || c.extras[f.extra - 1].link != extra.link)
+    image.refuse(at, "hard link to something else than a file's first name");
+  const Image::Extra& other = c.extras[f.extra - 1];
+  if (e.mode != f.mode || e.mtime_ns != f.mtime_ns || e.size != f.size || e.offset != f.offset ||
+      e.in_extents != f.in_extents || e.partial != f.partial ||
+      extra.first_extent != other.first_extent || extra.extents != other.extents ||
+      extra.attributes_offset != other.attributes_offset ||
+      extra.attributes_length != other.attributes_length)
+    image.refuse(at, "hard link that differs from its file");
+}
+
+std::vector<Entry> read_entries(const Unchecked& image, const Checked& c) {
+  const ImageRange& index = c.header.of(Section::index);
+  std::vector<Entry> entries;
+  entries.reserve(index.length / kIndexRecord);
+  std::size_t up = 0;  // the parent; neighbours mostly share it: saves the search
+  for (std::uint64_t at = index.offset; at < index.end(); at += kIndexRecord) {
+    const Entry e = read_entry(image, c, at);
+    if (entries.empty()) {
+      if (e.path != "/" || e.kind != EntryKind::directory)
+        image.refuse(at, "the first entry is not the root directory");
+    } else {
+      if (!(entries.back().path < e.path)) image.refuse(at, "paths out of order");
+      const std::string_view parent = parent_path(e.path);
+      if (entries[up].path != parent) up = lower_bound_entry(entries, parent);
+      if (up == entries.size() || entries[up].path != parent ||
+          entries[up].kind != EntryKind::directory)
+        image.refuse(at, "entry whose parent is no directory");
+    }
+    entries.push_back(e);
+    check_link(image, c, entries, entries.size() - 1, at);
+  }
+  if (entries.empty()) image.refuse(index.offset, "no entries");
+  return entries;
 }
 
 }  // namespace
 
 Image Image::open(std::span<const std::byte> data, const std::string& where) {
-  const Header header = read_header(data, where);
+  const Unchecked unchecked{data, where};
+  const ImageHeader header = read_header(unchecked);
   Image image;
   image.data_ = data;
-  image.block_size_ = header.shape.block_size;
-  image.degree_ = header.shape.degree;
-  image.entries_ = read_entries(header, data, where);
-  image.runs_ = read_runs(header, data, image.entries_, where);
+  image.shape_ = header.shape;
+  image.chunking_ = header.chunking;
+  image.packing_ = header.packing;
+  image.placement_ = header.placement;
+  image.shares_pages_ = header.shared_pages;
+  image.metadata_bytes_ = header.of(Section::pieces).end();
+  image.content_start_ = header.of(Section::content).offset;
+  image.extras_ = read_extras(unchecked, header);
+  image.extents_ = read_extents(unchecked, header);
+  image.pieces_ = read_pieces(unchecked, header);
+  image.entries_ = read_entries(unchecked, {header, image.extras_, image.extents_, image.pieces_});
+  image.absent_ = read_absent(unchecked, header, image.entries_);
+  image.runs_ = read_runs(unchecked, header, image.entries_);
   return image;
 }
 
 std::optional<std::uint32_t> Image::find(std::string_view path) const {
-  const std::size_t at = lower_bound(entries_, path);
+  const std::size_t at = lower_bound_entry(entries_, path);
   if (at == entries_.size() || entries_[at].path != path) return std::nullopt;
   return static_cast<std::uint32_t>(at);
+}
+
+std::vector<Extent> Image::extents(const Entry& entry) const {
+  if (entry.kind != EntryKind::file || entry.size == 0) return {};
+  if (!entry.in_extents) return {{0, entry.offset, entry.size}};
+  const Extra& extra = extras_[entry.extra - 1];
+  const auto first = extents_.begin() + extra.first_extent;
+  return {first, first + extra.extents};
+}
+
+std::span<const std::byte> Image::view(const Entry& entry, std::uint64_t offset,
+                                       std::uint64_t length,
+                                       std::vector<std::byte>& scratch) const {
+  offset = std::min(offset, entry.size);
+  length = std::min(length, entry.size - offset);
+  if (!entry.in_extents) return content(entry).subspan(offset, length);
+  if (length == 0) return {};
+  const std::uint64_t end = offset + length;
+  scratch.assign(length, std::byte{0});
+  std::uint64_t covered = offset;
+  for (const Extent& extent : extents(entry)) {
+    if (extent.file_end() <= offset) continue;
+    if (extent.file_offset >= end) break;
+    const std::uint64_t from = std::max(offset, extent.file_offset);
+    const std::uint64_t to = std::min(end, extent.file_end());
+    const auto part = data_.subspan(extent.offset + (from - extent.file_offset), to - from);
+    if (part.size() == length) return part;
+    if (entry.partial && from > covered) break;
+    std::copy(part.begin(), part.end(), scratch.begin() + static_cast<long>(from - offset));
+    covered = to;
+  }
+  if (entry.partial && covered < end)
+    throw RunError(std::string(entry.path) + ": byte " + std::to_string(covered) +
+                   " is not in the image, which holds what a start needs of it; fetch the file");
+  return scratch;
+}
+
+std::vector<Attribute> Image::attributes(const Entry& entry) const {
+  if (entry.extra == 0) return {};
+  const Extra& extra = extras_[entry.extra - 1];
+  const std::string where = "image";
+  return read_attributes({data_, where}, {extra.attributes_offset, extra.attributes_length});
+}
+
+std::uint32_t Image::link_of(std::uint32_t entry) const {
+  const std::uint32_t extra = entries_[entry].extra;
+  const std::uint32_t link = extra == 0 ? 0 : extras_[extra - 1].link;
+  return link == 0 ? entry : link - 1;
 }
 
 std::vector<std::uint32_t> Image::children(std::uint32_t directory) const {
@@ -236,7 +259,7 @@ std::vector<std::uint32_t> Image::children(std::uint32_t directory) const {
   if (prefix != "/") prefix += '/';
   // Everything below the directory lies together behind its prefix. Below a child directory we jump
   // over its own part, which ends before CHILD + '0' ('0' follows '/' in ASCII).
-  std::size_t at = lower_bound(entries_, prefix);
+  std::size_t at = lower_bound_entry(entries_, prefix);
   if (at < entries_.size() && entries_[at].path == prefix) ++at;  // the root is its own prefix
   while (at < entries_.size() && entries_[at].path.starts_with(prefix)) {
     const std::string_view path = entries_[at].path;
@@ -244,7 +267,7 @@ std::vector<std::uint32_t> Image::children(std::uint32_t directory) const {
     if (slash == std::string_view::npos) {
       result.push_back(static_cast<std::uint32_t>(at++));
     } else {
-      at = lower_bound(entries_, std::string(path.substr(0, slash)) + '0');
+      at = lower_bound_entry(entries_, std::string(path.substr(0, slash)) + '0');
     }
   }
   return result;

@@ -110,7 +110,7 @@ TEST_F(ImageTest, EveryChangedByteIsRefusedOrHarmless) {
   ASSERT_TRUE(opens(bytes_));
   std::size_t refused_count = 0;
   std::uint64_t content = 0;
-  std::memcpy(&content, bytes_.data() + kFixedHeader + 3 * kSectionRecord + 8, sizeof content);
+  std::memcpy(&content, bytes_.data() + kFixedHeader + 7 * kSectionRecord + 8, sizeof content);
   for (std::size_t at = 0; at < bytes_.size(); ++at)
     for (const int flip : {0x01, 0x02, 0x10, 0x80, 0xff}) {
       if (at >= content && flip != 0xff) continue;  // nothing there steers the reader
@@ -142,18 +142,21 @@ TEST_F(ImageTest, NoiseIsRefused) {
 }
 
 TEST_F(ImageTest, RefusesUnknownVersionFeatureHashAndReservedFields) {
-  refused(8, std::uint32_t{2});
+  refused(8, std::uint32_t{1});
+  refused(8, std::uint32_t{3});
   refused(12, std::uint32_t{168});
   refused(32, std::uint32_t{2});
-  refused(36, std::uint32_t{5});
+  refused(36, std::uint32_t{4});
   refused(40, std::uint64_t{2} | kFeatureSharedPages);
   refused(40, std::uint64_t{1} << 63);
-  refused(48, std::uint8_t{1});
-  refused(56, std::uint8_t{1});
+  refused(48, std::uint8_t{3});  // kind of units
+  refused(48, std::uint8_t{1});  // content-defined ones without their sizes
+  refused(49, std::uint8_t{2});  // kind of tree
+  refused(52, std::uint8_t{1});  // sizes of chunks where there are none
 }
 
 TEST_F(ImageTest, RefusesSectionsThatOverlapOrOverflow) {
-  for (std::size_t section = 0; section < 4; ++section) {
+  for (std::size_t section = 0; section < kSections; ++section) {
     const std::size_t at = kFixedHeader + section * kSectionRecord;
     refused(at, std::uint32_t{9});
     refused(at + 4, std::uint32_t{0});
@@ -191,6 +194,7 @@ TEST_F(ImageTest, RefusesBadKindsModesAndReservedBytesOfAnEntry) {
   refused(at + 7, std::uint8_t{1});
   refused(at + 8, std::uint32_t{04755});
   refused(at + 12, std::uint32_t{1});
+  refused(at + 7, std::uint8_t{4});
   refused(record("/etc/empty") + 32, std::uint64_t{4096});
   refused(record("/etc") + 24, std::uint64_t{1});
   refused(record("/etc") + 6, std::uint8_t{1});  // its entries' parent would be a file
@@ -223,7 +227,7 @@ TEST_F(ImageTest, RefusesPathsThatAreNotNormalisedInOrderOrParented) {
 TEST_F(ImageTest, RefusesLaunchRunsOutsideTheirFile) {
   const Image image = Image::open(bytes_, "test");
   std::uint64_t runs = 0;
-  std::memcpy(&runs, bytes_.data() + kFixedHeader + 2 * kSectionRecord + 8, sizeof runs);
+  std::memcpy(&runs, bytes_.data() + kFixedHeader + 5 * kSectionRecord + 8, sizeof runs);
   refused(runs, std::uint32_t{0});  // the root directory
   refused(runs, ~std::uint32_t{0});
   refused(runs + 4, std::uint32_t{2});

@@ -88,10 +88,12 @@ TEST(Merkle, NameDependsOnLengthBlockSizeAndDegree) {
 
 TEST(Merkle, NameIsTheDocumentedHash) {
   const Digest root = some_leaves(1).front();
-  std::string text = "missive-sim/image/1";
+  std::string text = "missive-sim/image/2";
   text += std::string("\x00\x00\x02\x00\x00\x00\x00\x00", 8);  // length 131072
   text += std::string("\x00\x00\x01\x00\x00\x00\x00\x00", 8);  // block size 65536
   text += std::string("\x80\x00\x00\x00\x00\x00\x00\x00", 8);  // degree 128
+  text += std::string("\x02\x00\x00\x00\x00\x00\x00\x00", 8);  // leaves
+  text += std::string("\x01\x00\x00", 3);                      // SHA-256, blocks, plain
   text += as_text(root.bytes);
   EXPECT_EQ(image_name(root, {131072, 65536, 128}), sha256(std::as_bytes(std::span(text))));
 }
@@ -116,7 +118,7 @@ TEST(Merkle, RefusesShapesOutOfRange) {
     EXPECT_THROW(leaf_hashes({}, shape), InputError);
     EXPECT_THROW(inner_nodes(shape), InputError);
   }
-  EXPECT_NO_THROW(check({1048576, 1048576, 256}, "here"));
+  EXPECT_NO_THROW(check(TreeShape{1048576, 1048576, 256}, "here"));
 }
 
 TEST(Merkle, RefusesLeavesOrBytesThatDoNotFitTheShape) {

@@ -52,6 +52,21 @@ void OutputFile::write(std::span<const std::byte> data) {
   write_all(fd_.get(), data, "cannot write " + target_.string());
 }
 
+void OutputFile::write_at(std::span<const std::byte> data, std::uint64_t offset) const {
+  while (!data.empty()) {
+    const ssize_t n = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("cannot write " + target_.string());
+    data = data.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+void OutputFile::set_length(std::uint64_t length) const {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(length)) != 0)
+    throw_errno("cannot write " + target_.string());
+}
+
 // False when the name is taken. An unnamed file gets a name through its entry in /proc (open(2)).
 bool OutputFile::link_as(const std::filesystem::path& name) {
   const std::string source =

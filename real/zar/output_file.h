@@ -5,6 +5,7 @@
 // the disk: after a power cut the file may be lost, and has to be made again.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 
@@ -25,6 +26,10 @@ class OutputFile {
 
   // Appends all of `data`. Throws RunError (disk full, file too large ...).
   void write(std::span<const std::byte> data);
+  // Writes all of `data` at `offset`; safe for several threads. Throws RunError.
+  void write_at(std::span<const std::byte> data, std::uint64_t offset) const;
+  // Makes it `length` bytes long, zeros where nothing is written. Throws RunError.
+  void set_length(std::uint64_t length) const;
   // Gives the file its name, replacing an older one. Throws RunError.
   void commit();
   // Gives it its name only if nothing has that name yet; says whether it did.

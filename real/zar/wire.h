@@ -97,7 +97,7 @@ inline constexpr std::string_view kImageMagic = "MSVZAR\r\n";
 inline constexpr std::string_view kRecipeMagic = "MSVRCP\r\n";
 inline constexpr std::string_view kTagMagic = "MSVTAG\r\n";
 inline constexpr std::string_view kBootMagic = "MSVBBK\r\n";
-inline constexpr std::uint32_t kFormVersion = 1;  // of each form; raised when its meaning changes
+inline constexpr std::uint32_t kFormVersion = 1;  // of recipe, boot block and tag record
 inline constexpr std::uint32_t kHashSha256 = 1;   // hash id
 
 }  // namespace missive::zar
