@@ -33,6 +33,17 @@ Json to_json(const Metric& m) {
   return json;
 }
 
+Json timeline(const std::vector<Record>& records) {
+  Json json = Json::array();
+  for (const Record& record : records)
+    json.push_back(Json{{"step", record.step},
+                        {"phase", to_string(record.phase)},
+                        {"place", to_string(record.place)},
+                        {"start", to_seconds(record.start)},
+                        {"end", to_seconds(record.end)}});
+  return json;
+}
+
 Json to_json(const Summary& s) {
   Json json = Json::object();
   json["compared"] = s.compared;
@@ -58,6 +69,9 @@ Result empty_result(const Experiment& experiment) {
   result.name = experiment.name;
   result.sha256 = experiment.sha256;
   result.seed = experiment.seed;
+  result.kind = experiment.kind;
+  result.description = experiment.description;
+  result.effective = experiment.effective;
   for (const ExperimentPoint& point : experiment.grid)
     result.points.push_back({point.id, point.label, point.parameters, {}, {}, {}});
   return result;
@@ -66,17 +80,21 @@ Result empty_result(const Experiment& experiment) {
 Json to_json(const Result& result) {
   Json json = Json::object();
   json["schema"] = "missive-sim/result/1";
-  json["experiment"] =
-      Json{{"name", result.name}, {"sha256", result.sha256}, {"seed", result.seed}};
+  json["experiment"] = Json{
+      {"name", result.name}, {"sha256", result.sha256},           {"seed", result.seed},
+      {"kind", result.kind}, {"description", result.description}, {"effective", result.effective}};
   json["context"] = result.context;
   json["points"] = Json::array();
   for (const PointResult& point : result.points) {
     Json metrics = Json::array();
     for (const Metric& metric : point.metrics) metrics.push_back(to_json(metric));
-    json["points"].push_back(Json{{"id", point.id},
-                                  {"label", point.label},
-                                  {"parameters", point.parameters},
-                                  {"metrics", std::move(metrics)}});
+    json["points"].push_back(
+        Json{{"id", point.id},
+             {"label", point.label},
+             {"parameters", point.parameters},
+             {"metrics", std::move(metrics)},
+             {"timeline", Json{{"simulated", timeline(point.simulated_records)},
+                               {"measured", timeline(point.measured_records)}}}});
   }
   json["summary"] = to_json(result.summary);
   json["claims"] = result.claims;

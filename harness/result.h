@@ -37,7 +37,7 @@ struct PointResult {
   std::string id, label;
   Json parameters;
   std::vector<Metric> metrics;
-  // For the trace: what the simulation says, and the repetition whose total is the median.
+  // What the simulation says, and the repetition whose total is the median; amounts left out.
   std::vector<Record> simulated_records, measured_records;
 };
 
@@ -63,8 +63,9 @@ struct ObservationRow {
 };
 
 struct Result {
-  std::string name, sha256;
+  std::string name, sha256, kind, description;
   std::uint64_t seed = 0;
+  Json effective;                 // Experiment::effective: with it a result says what was asked
   Json context = Json::object();  // harness/context.h
   std::vector<PointResult> points;
   Summary summary;
@@ -77,6 +78,9 @@ struct Result {
 Result empty_result(const Experiment& experiment);
 
 Json to_json(const Result& result);
+
+// Everything that a run of these points would have found out, but its context, is a function of the
+// points: result.json read back (harness/result_reader.h) and written again is the same file.
 
 // What the run's outcome means to a script (exit status of the program). In this order: interrupted
 // (130), a failure (1), the tolerance, an amount or a claim that decides does not hold (3),

@@ -1,7 +1,10 @@
 #include "harness/result_files.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
+
+#include "harness/report/report.h"
 
 namespace missive::harness {
 namespace {
@@ -16,28 +19,89 @@ Json metadata(const char* what, int pid, int tid, const std::string& name) {
       {"ph", "M"}, {"name", what}, {"pid", pid}, {"tid", tid}, {"args", Json{{"name", name}}}};
 }
 
-void add_process(Json& events, int pid, const char* process, const Result& result,
-                 std::vector<Record> PointResult::*records) {
-  events.push_back(metadata("process_name", pid, 0, process));
-  int tid = 0;
-  for (const PointResult& point : result.points) {
-    std::map<Place, int> threads;
-    for (const Record& record : point.*records) {
-      const auto [thread, is_new] = threads.try_emplace(record.place, tid + 1);
-      if (is_new)
-        events.push_back(
-            metadata("thread_name", pid, ++tid, point.label + " / " + to_string(record.place)));
-      events.push_back(Json{{"ph", "X"},
-                            {"name", record.step},
-                            {"cat", to_string(record.phase)},
-                            {"pid", pid},
-                            {"tid", thread->second},
-                            {"ts", to_seconds(record.start) * 1e6},
-                            {"dur", to_seconds(record.end - record.start) * 1e6},
-                            {"args", Json{{"point", point.id}}}});
+Json sort_index(const char* what, int pid, int tid, int index) {
+  return Json{{"ph", "M"},
+              {"name", what},
+              {"pid", pid},
+              {"tid", tid},
+              {"args", Json{{"sort_index", index}}}};
+}
+
+// Complete events of one track must nest. A record goes to the first lane where it lies within, or
+// behind, all that is there.
+class Lanes {
+ public:
+  // Records come by start, the longer first.
+  std::size_t lane_of(const Record& record) {
+    for (std::size_t lane = 0; lane < open_.size(); ++lane) {
+      auto& ends = open_[lane];
+      while (!ends.empty() && ends.back() <= record.start) ends.pop_back();
+      if (!ends.empty() && ends.back() < record.end) continue;
+      ends.push_back(record.end);
+      return lane;
+    }
+    open_.push_back({record.end});
+    return open_.size() - 1;
+  }
+
+ private:
+  std::vector<std::vector<Picos>> open_;  // ends of what has not ended yet, innermost last
+};
+
+class TraceWriter {
+ public:
+  void add_process(int pid, const char* process, const Result& result,
+                   std::vector<Record> PointResult::*records) {
+    events_.push_back(metadata("process_name", pid, 0, process));
+    events_.push_back(sort_index("process_sort_index", pid, 0, pid));
+    int tid = 0;
+    for (const PointResult& point : result.points) {
+      if (events_.size() + (point.*records).size() > kMostTraceEvents) {
+        ++left_out_;
+        continue;
+      }
+      add_point(pid, tid, point, point.*records);
     }
   }
-}
+
+  std::string text() {
+    Json trace{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events_)}};
+    if (left_out_ > 0)
+      trace["otherData"] = Json{{"launches left out of this trace for its size", left_out_}};
+    return dump(trace, -1);
+  }
+
+ private:
+  void add_point(int pid, int& tid, const PointResult& point, std::vector<Record> records) {
+    std::stable_sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
+      return a.start != b.start ? a.start < b.start : a.end > b.end;
+    });
+    std::map<Place, Lanes> lanes;
+    std::map<std::pair<Place, std::size_t>, int> threads;
+    for (const Record& record : records) {
+      const std::size_t lane = lanes[record.place].lane_of(record);
+      const auto [thread, is_new] = threads.try_emplace({record.place, lane}, tid + 1);
+      if (is_new) {
+        ++tid;
+        std::string name = point.label + " / " + to_string(record.place);
+        if (lane > 0) name += " " + std::to_string(lane + 1);
+        events_.push_back(metadata("thread_name", pid, tid, name));
+        events_.push_back(sort_index("thread_sort_index", pid, tid, tid));
+      }
+      events_.push_back(Json{{"ph", "X"},
+                             {"name", record.step},
+                             {"cat", to_string(record.phase)},
+                             {"pid", pid},
+                             {"tid", thread->second},
+                             {"ts", to_seconds(record.start) * 1e6},
+                             {"dur", to_seconds(record.end - record.start) * 1e6},
+                             {"args", Json{{"point", point.id}}}});
+    }
+  }
+
+  Json events_ = Json::array();
+  std::size_t left_out_ = 0;
+};
 
 }  // namespace
 
@@ -75,15 +139,16 @@ std::string observations_csv(const Result& result) {
 }
 
 std::string trace_json(const Result& result) {
-  Json events = Json::array();
-  add_process(events, 1, "simulated", result, &PointResult::simulated_records);
-  add_process(events, 2, "measured", result, &PointResult::measured_records);
-  return dump(Json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}, -1);
+  TraceWriter trace;
+  trace.add_process(1, "simulated", result, &PointResult::simulated_records);
+  trace.add_process(2, "measured", result, &PointResult::measured_records);
+  return trace.text();
 }
 
 void write_files(const Result& result, const OutputDir& out) {
   out.write("observations.csv", observations_csv(result));
   out.write("trace.json", trace_json(result));
+  out.write("report.html", report_html(result));
   // Last: whoever waits for result.json finds the others complete.
   out.write("result.json", dump(to_json(result), 2));
 }

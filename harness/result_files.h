@@ -1,6 +1,6 @@
 #pragma once
-// The files of a run: result.json, observations.csv, trace.json. Contracts for other people's
-// scripts; a change of a key or column is a new schema number.
+// The files of a run: result.json, observations.csv, trace.json, report.html. Contracts for other
+// people's scripts; a change of a key or column is a new schema number.
 
 #include <string>
 #include <string_view>
@@ -22,8 +22,11 @@ std::string csv_field(const std::string& field);
 // Tidy: one row per observation, RFC 4180 quoting where needed, "\n" line ends.
 std::string observations_csv(const Result& result);
 
-// Chrome trace-event format (chrome://tracing, Perfetto): simulation and measurement as two
-// processes, for each point one thread per place. Of the measured launches the median one.
+// Chrome trace-event format (ui.perfetto.dev): simulation and measurement as two processes on one
+// time axis, for each point one thread per place, and further ones where its steps overlap without
+// nesting. Of the measured launches the median one. Points beyond kMostTraceEvents are left out
+// whole, which the file says: viewers give up on much larger ones.
+inline constexpr std::size_t kMostTraceEvents = 200'000;
 std::string trace_json(const Result& result);
 
 // Writes all of them.

@@ -34,7 +34,8 @@ TEST(ResultJson, HasEveryKeyOfTheContract) {
   EXPECT_THAT(keys(json), ElementsAre("schema", "experiment", "context", "points", "summary",
                                       "claims", "parameters_used"));
   EXPECT_EQ(json["schema"], "missive-sim/result/1");
-  EXPECT_THAT(keys(json["experiment"]), ElementsAre("name", "sha256", "seed"));
+  EXPECT_THAT(keys(json["experiment"]),
+              ElementsAre("name", "sha256", "seed", "kind", "description", "effective"));
   EXPECT_EQ(json["experiment"]["sha256"].get<std::string>().size(), 64U);
   for (const char* key : {"cpu", "cores", "kernel", "mitigations", "compiler", "build_type",
                           "commit", "date", "load", "mechanisms"})
@@ -131,6 +132,53 @@ TEST(TraceJson, ShowsBothWorldsAsProcessesWithNamedThreads) {
   EXPECT_EQ(spans, 16U);
 }
 
+// What Perfetto asks of complete events: on one track they nest or follow each other.
+void expect_nested(const Json& trace) {
+  std::map<std::pair<int, int>, std::vector<std::pair<double, double>>> tracks;
+  for (const Json& event : trace["traceEvents"]) {
+    ASSERT_THAT(event["ph"].get<std::string>(), ::testing::AnyOf("X", "M"));
+    if (event["ph"] != "X") continue;
+    const double start = event["ts"], length = event["dur"];
+    ASSERT_GE(length, 0);
+    auto& open = tracks[{event["pid"], event["tid"]}];
+    while (!open.empty() && open.back().second <= start) open.pop_back();
+    if (!open.empty()) {
+      EXPECT_GE(start, open.back().first);
+      EXPECT_LE(start + length, open.back().second + 1e-6);
+    }
+    open.emplace_back(start, start + length);
+  }
+}
+
+TEST(TraceJson, StepsThatOverlapWithoutNestingGetTracksOfTheirOwn) {
+  Result result = made_up_result(small_experiment());
+  PointResult& point = result.points[0];
+  point.simulated_records = {
+      record("a", Phase::fetch, Place::cache, 0, 2), record("b", Phase::fetch, Place::cache, 1, 3),
+      record("c", Phase::fetch, Place::cache, 1, 2), record("d", Phase::fetch, Place::cache, 3, 4),
+      record("e", Phase::fetch, Place::launcher, 0, 4)};
+  const Json trace = Json::parse(trace_json(result));
+  expect_nested(trace);
+  std::map<std::string, int> track;
+  for (const Json& event : trace["traceEvents"])
+    if (event["ph"] == "X" && event["pid"] == 1) track[event["name"]] = event["tid"];
+  EXPECT_NE(track["a"], track["b"]);
+  EXPECT_EQ(track["a"], track["c"]);
+  EXPECT_EQ(track["a"], track["d"]);
+  EXPECT_NE(track["a"], track["e"]);
+}
+
+TEST(TraceJson, IsBoundedAndSaysSo) {
+  Result result = made_up_result(small_experiment());
+  PointResult& point = result.points[0];
+  point.simulated_records.assign(kMostTraceEvents + 1,
+                                 record("a", Phase::fetch, Place::cache, 0, 1));
+  const Json trace = Json::parse(trace_json(result));
+  EXPECT_LE(trace["traceEvents"].size(), kMostTraceEvents);
+  EXPECT_EQ(trace["otherData"].begin().value(), 1);
+  EXPECT_GT(trace["traceEvents"].size(), 10U);  // the other points are there
+}
+
 TEST(OutputDir, FilesAppearWholeUnderTheirFinalNames) {
   const TemporaryFolder folder;
   const OutputDir out(folder.path() / "a/b");
@@ -138,8 +186,8 @@ TEST(OutputDir, FilesAppearWholeUnderTheirFinalNames) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(out.path()))
     names.push_back(entry.path().filename().string());
-  EXPECT_THAT(names,
-              ::testing::UnorderedElementsAre("result.json", "observations.csv", "trace.json"));
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("result.json", "observations.csv",
+                                                     "trace.json", "report.html"));
   EXPECT_TRUE(Json::accept(read_text(out.path() / "result.json")));
 }
 

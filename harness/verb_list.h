@@ -13,6 +13,7 @@ void add_calibrate_verb(Verbs& verbs);
 void add_validate_verb(Verbs& verbs);
 void add_parameters_verb(Verbs& verbs);
 void add_schema_verb(Verbs& verbs);
+void add_report_verb(Verbs& verbs);
 void add_zar_verb(Verbs& verbs);
 void add_trace_verb(Verbs& verbs);
 void add_domains_verb(Verbs& verbs);

@@ -52,16 +52,18 @@ void print_points(const Experiment& e, const std::string& format, std::ostream& 
 }
 
 void print_result(const Result& result, const Experiment& e, const ClaimsFile& claims,
-                  const std::string& format, std::ostream& out) {
+                  const fs::path& folder, const std::string& format, std::ostream& out) {
   if (format == "json")
     out << to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   else if (format == "csv")
     out << observations_csv(result);
   else
     out << experiment_kind(e.kind).table(result, e);
+  if (format != "table") return;
   const auto verdicts = judge_all(claims, to_json(result));
-  if (format == "table" && !verdicts.empty())
+  if (!verdicts.empty())
     out << '\n' << claims_table(claims, verdicts) << "  " << verdict_counts(verdicts) << '\n';
+  out << fmt::format("report    {}\n", (folder / "report.html").string());
 }
 
 ExitStatus run(const RunCommand& command, Terminal& terminal) {
@@ -75,8 +77,9 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   Json context = host_context();
   context["mechanisms"] = mechanisms(doctor_entries());
   const auto complete = [&](Result result) {
-    for (const auto& [key, value] : context.items())
-      if (!result.context.contains(key)) result.context[key] = value;
+    Json all = context;
+    all.update(result.context);  // what the run itself knows: the simulator's settings
+    result.context = std::move(all);
     result.claims = claims_json(claims, to_json(result));
     return result;
   };
@@ -90,7 +93,7 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const Result result = complete(experiment_kind(e.kind).run(e, options));
   write_files(result, out);
   progress.note(fmt::format("results in {}", out.path().string()));
-  print_result(result, e, claims, command.format, terminal.out);
+  print_result(result, e, claims, out.path(), command.format, terminal.out);
   return exit_status(result, e);
 }
 
@@ -120,7 +123,7 @@ void add_run_verb(Verbs& verbs) {
   CLI::App* verb = verbs.add("run", "run an experiment (the default: the word may be left out)");
   add_overrides(verb, *command);
   verb->add_option("--out", command->out,
-                   "folder for result.json, observations.csv, trace.json "
+                   "folder for report.html, result.json, observations.csv, trace.json "
                    "(default: results/NAME)");
   verb->add_option("--jobs", command->jobs,
                    "simulated points at a time; real launches never overlap, they would "

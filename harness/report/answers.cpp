@@ -1,0 +1,279 @@
+#include "harness/report/answers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "harness/compare_metrics.h"
+#include "harness/result_reader.h"
+#include "harness/result_table.h"
+#include "models/statistics.h"
+
+namespace missive::harness {
+namespace {
+
+double value_of(const Metric& m, bool measured) {
+  if (measured) return m.measured ? m.measured->median : 0;
+  return m.simulated.value_or(0);
+}
+
+// Ids of the points that have the experiment's own value for every swept key but the temperature.
+std::vector<std::string> baseline_points(const Result& result) {
+  std::vector<std::string> ids;
+  try {
+    for (const LaunchPoint& p : experiment_of(result, "result").points)
+      if (p.baseline) ids.push_back(p.id);
+  } catch (const InputError&) {
+    // An older result, or one whose configuration this program no longer takes: any point will do.
+  }
+  return ids;
+}
+
+void find_longest_phase(ShownLaunch& launch) {
+  launch.measured = launch.total->measured.has_value();
+  double longest = 0;
+  for (const Phase phase : kPhases)
+    if (const Metric* m = find_metric(*launch.point, to_string(phase)))
+      if (const double value = value_of(*m, launch.measured); value > longest) {
+        longest = value;
+        launch.longest_phase = m->name;
+      }
+  if (const double total = value_of(*launch.total, launch.measured); total > 0)
+    launch.longest_share = longest / total;
+}
+
+// Where a phase, or a step of that name, lies among the records of one world.
+std::optional<std::pair<double, double>> span_of(const std::vector<Record>& records,
+                                                 const std::string& name) {
+  std::optional<std::pair<double, double>> span;
+  for (const Record& record : records) {
+    if (to_string(record.phase) != name && record.step != name) continue;
+    const double start = to_seconds(record.start), end = to_seconds(record.end);
+    if (!span) span = {start, end};
+    span->first = std::min(span->first, start);
+    span->second = std::max(span->second, end);
+  }
+  return span;
+}
+
+// Phases of a launch in their order; the total, and words of other kinds, behind them.
+std::size_t rank(const std::string& phase) {
+  for (std::size_t i = 0; i < kPhases.size(); ++i)
+    if (to_string(kPhases[i]) == phase) return i;
+  return kPhases.size() + (phase == kTotal ? 1 : 0);
+}
+
+bool judged(const Metric& m) {
+  return m.unit == "s" && m.simulated && m.measured && m.within_tolerance && m.relative_error;
+}
+
+}  // namespace
+
+const Metric* find_metric(const PointResult& point, const std::string& name) {
+  for (const Metric& metric : point.metrics)
+    if (metric.name == name) return &metric;
+  return nullptr;
+}
+
+std::string percent_text(std::optional<double> fraction, bool sign) {
+  if (!fraction || !std::isfinite(*fraction)) return "-";
+  const double p = *fraction * 100;
+  const int decimals = std::abs(p) < 99.95 ? 1 : 0;
+  return sign ? fmt::format("{:+.{}f} %", p, decimals) : fmt::format("{:.{}f} %", p, decimals);
+}
+
+std::string share_text(double share) {
+  return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100);
+}
+
+std::string value_text(std::optional<double> value, const std::string& unit) {
+  if (!value || !std::isfinite(*value)) return "-";
+  if (unit == "s") return seconds_text(value);
+  if (unit == "B") {
+    const double size = std::abs(*value);
+    if (size >= 1e9) return fmt::format("{:.3g} GB", *value / 1e9);
+    if (size >= 1e6) return fmt::format("{:.3g} MB", *value / 1e6);
+    if (size >= 1e4) return fmt::format("{:.3g} kB", *value / 1e3);
+    return fmt::format("{:g} B", *value);
+  }
+  return unit == "1" ? fmt::format("{:.6g}", *value) : fmt::format("{:.6g} {}", *value, unit);
+}
+
+std::vector<ShownLaunch> shown_launches(const Result& result) {
+  std::vector<ShownLaunch> shown;
+  if (result.kind != "launch" && !result.kind.empty()) return shown;
+  const std::vector<std::string> baseline = baseline_points(result);
+  for (const char* temperature : {"cold", "warm", "hot"}) {
+    ShownLaunch best;
+    bool best_is_baseline = false;
+    for (const PointResult& point : result.points) {
+      const Metric* total = find_metric(point, kTotal);
+      if (total == nullptr || !point.parameters.is_object() ||
+          point.parameters.value("temperature", std::string{}) != temperature)
+        continue;
+      const bool own = std::find(baseline.begin(), baseline.end(), point.id) != baseline.end();
+      if (best.point != nullptr && (best_is_baseline || !own)) continue;
+      best = {temperature, &point, total, {}, 0, false};
+      best_is_baseline = own;
+    }
+    if (best.point == nullptr) continue;
+    find_longest_phase(best);
+    shown.push_back(std::move(best));
+  }
+  return shown;
+}
+
+std::vector<WaterfallRow> waterfall(const ShownLaunch& launch) {
+  std::vector<WaterfallRow> rows;
+  double ends[2] = {0, 0}, boots[2] = {0, 0};
+  const auto add = [&](const std::string& name, const std::string& label, bool measured) {
+    const Metric* m = find_metric(*launch.point, name);
+    if (m == nullptr) return;
+    const double length = value_of(*m, measured);
+    const double total = value_of(*launch.total, measured);
+    if (!(length > 0) || !(total > 0)) return;
+    const auto& records =
+        measured ? launch.point->measured_records : launch.point->simulated_records;
+    double& end = (label == name ? ends : boots)[measured ? 1 : 0];
+    // Without records the phases are laid end to end.
+    const auto span = span_of(records, name).value_or(std::pair{end, end + length});
+    if (name == "boot") boots[measured ? 1 : 0] = span.first;
+    end = std::max(end, span.second);
+    rows.push_back({label, measured ? "measured" : "simulated", span.first, span.second,
+                    fmt::format("{} ({})", seconds_text(length), share_text(length / total))});
+  };
+  const auto both = [&](const std::string& name, const std::string& label) {
+    add(name, label, false);
+    add(name, label, true);
+  };
+  for (const Phase phase : kPhases) both(to_string(phase), to_string(phase));
+  for (const std::string part : kBootParts) both(part, "boot: " + part.substr(part.find('.') + 1));
+  return rows;
+}
+
+std::string phase_in_words(const std::string& phase) {
+  static const std::map<std::string, std::string> kWords{
+      {"create", "check the boot block's signature, clone the picoprocess"},
+      {"lookup", "ask the cache what it has of the image"},
+      {"fetch", "the cache gets what it lacks from the origin"},
+      {"assemble", "the cache copies the blocks into one memory file"},
+      {"map", "hand the image over to the launcher"},
+      {"tag_lookup", "ask for the image's tag"},
+      {"verify", "convince oneself of the content: Merkle tree or keyed MAC"},
+      {"tag_store", "store the new tag"},
+      {"boot", "deliver the files, start the application, wait until it is ready"},
+      {"total", "the whole launch"},
+  };
+  const auto found = kWords.find(phase);
+  return found == kWords.end() ? std::string{} : found->second;
+}
+
+std::vector<ScatterRow> judged_pairs(const Result& result) {
+  std::vector<ScatterRow> rows;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics) {
+      if (!judged(m) || !(*m.simulated > 0) || !(m.measured->median > 0)) continue;
+      rows.push_back(
+          {point.label, m.name, m.phase, m.unit, *m.simulated, m.measured->median, m.measured->low,
+           m.measured->high, *m.within_tolerance,
+           fmt::format("simulated {}, measured {} ({})", seconds_text(m.simulated),
+                       seconds_text(m.measured->median), percent_text(m.relative_error, true))});
+    }
+  std::stable_sort(rows.begin(), rows.end(), [](const ScatterRow& a, const ScatterRow& b) {
+    return rank(a.phase) < rank(b.phase);
+  });
+  return rows;
+}
+
+std::vector<ErrorRow> judged_errors(const Result& result) {
+  std::vector<ErrorRow> rows;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics)
+      if (judged(m))
+        rows.push_back({point.label, m.phase, *m.relative_error, m.baseline_relative_error,
+                        *m.within_tolerance});
+  std::stable_sort(rows.begin(), rows.end(), [](const ErrorRow& a, const ErrorRow& b) {
+    return rank(a.phase) < rank(b.phase);
+  });
+  return rows;
+}
+
+std::optional<double> allowed_error(const Result& result) {
+  if (!result.effective.is_object()) return std::nullopt;
+  for (const char* pointer : {"/tolerance/phase", "/tolerance/most"}) {
+    const Json::json_pointer at(pointer);
+    if (result.effective.contains(at) && result.effective[at].is_number())
+      return result.effective[at].get<double>();
+  }
+  return std::nullopt;
+}
+
+std::optional<double> median_noise_floor(const Result& result) {
+  std::vector<double> floors;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics)
+      if (judged(m) && m.measured->noise_floor) floors.push_back(*m.measured->noise_floor);
+  if (floors.empty()) return std::nullopt;
+  return median(floors);
+}
+
+ObservationIndex::ObservationIndex(const Result& result) {
+  for (const ObservationRow& row : result.observations)
+    if (row.backend == "real" && std::isfinite(row.value))
+      values_[row.point + '\n' + row.metric].push_back(row.value);
+}
+
+const std::vector<double>& ObservationIndex::of(const std::string& point,
+                                                const std::string& metric) const {
+  static const std::vector<double> kNone;
+  const auto found = values_.find(point + '\n' + metric);
+  return found == values_.end() ? kNone : found->second;
+}
+
+std::vector<std::string> telling_metrics(const Result& result, std::size_t most) {
+  const auto launches = shown_launches(result);
+  std::map<std::string, double> weight;  // larger is more telling
+  std::vector<std::string> names;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics) {
+      if (!m.measured && !m.simulated) continue;
+      // Of a launch its phases and the whole: parts, differences and the twin are in the tables.
+      if (!launches.empty() && phase_in_words(m.name).empty()) continue;
+      if (!weight.contains(m.name)) names.push_back(m.name);
+      double& w = weight[m.name];
+      if (!launches.empty())
+        w = m.name == kTotal ? 1e9 : std::max(w, value_of(m, m.measured.has_value()));
+      else
+        w += m.unit == "s" ? 1.0 : 0.5;
+    }
+  std::stable_sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+    return weight[a] > weight[b];
+  });
+  std::erase_if(names, [&](const std::string& name) { return !(weight[name] > 0); });
+  if (names.size() > most) names.resize(most);
+  return names;
+}
+
+DistributionRow distribution_of(const PointResult& point, const Metric& metric,
+                                const ObservationIndex& observations) {
+  DistributionRow row;
+  row.label = point.label.empty() ? point.id : point.label;
+  const std::vector<double>& values = observations.of(point.id, metric.name);
+  row.values = thinned(values, kMostValuesDrawn);
+  row.n = metric.measured ? metric.measured->n : values.size();
+  if (metric.measured) {
+    row.median = metric.measured->median;
+    row.low = metric.measured->low;
+    row.high = metric.measured->high;
+  }
+  if (values.size() >= 4) {
+    row.lower_quartile = quantile(values, 0.25);
+    row.upper_quartile = quantile(values, 0.75);
+  }
+  row.simulated = metric.simulated;
+  return row;
+}
+
+}  // namespace missive::harness
