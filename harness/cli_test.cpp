@@ -213,6 +213,41 @@ TEST_F(Cli, AnOutputFolderThatCannotBeWrittenIsOneLineBeforeAnythingRuns) {
   EXPECT_EQ(cli({launch_, "--out", "/proc/out"}).status, 2);
 }
 
+TEST_F(Cli, NamedParametersAreUsedAndNothingIsCalibrated) {
+  const auto home = folder_.path() / "home";
+  setenv("MISSIVE_HOME", home.c_str(), 1);
+  const auto run = [&](const std::string& parameters) {
+    return cli({launch_, "--backend", "sim", "--set", "/sweep={}", "--parameters", parameters,
+                "--format", "json", "--out", (folder_.path() / "out").string()});
+  };
+  const Outcome reference = run("reference");
+  EXPECT_EQ(reference.status, 0) << reference.err;
+  EXPECT_FALSE(std::filesystem::exists(home / "parameters"));
+  const Json used = Json::parse(reference.out)["parameters_used"]["gmac.byte_s"];
+  EXPECT_EQ(used["provenance"], "assumed");
+
+  // A file's values win over the reference machine's, with their provenance.
+  const auto file = folder_.write("p.json", R"({"format": "missive-sim/parameters/1", "parameters":
+      {"gmac.byte_s": {"value": 1e-9, "unit": "s/byte", "provenance": "published",
+                       "source": "a test"}}})");
+  const Outcome named = run(file.string());
+  EXPECT_EQ(named.status, 0) << named.err;
+  const Json gmac = Json::parse(named.out)["parameters_used"]["gmac.byte_s"];
+  EXPECT_EQ(gmac["value"], 1e-9);
+  EXPECT_EQ(gmac["provenance"], "published");
+  unsetenv("MISSIVE_HOME");
+}
+
+TEST_F(Cli, AParameterFileThatIsNoneIsSaidBeforeAnythingRuns) {
+  const auto file = folder_.write("p.json", R"({"format": "missive-sim/experiment/1"})");
+  for (const std::string& name : {file.string(), std::string("/nowhere/p.json")}) {
+    const Outcome o = cli({launch_, "--parameters", name, "--dry-run"});
+    EXPECT_EQ(o.status, 2);
+    EXPECT_EQ(lines(o.err), 1U) << o.err;
+    EXPECT_THAT(o.err, HasSubstr(name));
+  }
+}
+
 TEST_F(Cli, SchemaPrintsTheSchema) {
   const Json schema = Json::parse(cli({"schema"}).out);
   EXPECT_EQ(schema["$schema"], "http://json-schema.org/draft-07/schema#");

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "harness/experiment_kind.h"
+#include "harness/parameter_source.h"
 #include "harness/schema.h"
 #include "harness/sweep.h"
 #include "models/nearest.h"
@@ -194,7 +195,7 @@ Experiment make_experiment(const JsonSource& source, const Overrides& overrides)
   if (!diagnostics.empty()) throw InputErrors(std::move(diagnostics));
   for (const char* profile : {"kick", "short", "full"}) {  // also those not asked for now
     Editor edited(source, schema);
-    edited.apply({.sets = {}, .profile = profile, .backend = {}, .repetitions = {}, .seed = {}});
+    edited.apply({.profile = profile});
     for (Diagnostic& d : edited.diagnose()) diagnostics.push_back(std::move(d));
   }
   if (!diagnostics.empty()) throw InputErrors(std::move(diagnostics));
@@ -206,9 +207,12 @@ Experiment make_experiment(const JsonSource& source, const Overrides& overrides)
   Experiment e;
   e.file = source.name();
   e.sha256 = sha256_hex(source.text());
+  e.named_parameters = overrides.parameters;
   e.effective = schema.with_defaults(editor.document());
   read_settings(e.effective, e);
   experiment_kind(e.kind).read(source, e);
+  if (!e.named_parameters.empty())
+    named_parameters(e.named_parameters);  // what is wrong with it is said now
   return e;
 }
 

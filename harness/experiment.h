@@ -73,8 +73,9 @@ struct Experiment {
   Picos deadline{};
   Tolerance tolerance;
   ParameterChoice parameters;
-  std::vector<ExperimentPoint> grid;             // never empty; unique ids
-  std::vector<LaunchPoint> points;               // kind "launch": those of the grid, as launches
+  std::string named_parameters;       // of the command line, in place of the file's choice of a set
+  std::vector<ExperimentPoint> grid;  // never empty; unique ids
+  std::vector<LaunchPoint> points;    // kind "launch": those of the grid, as launches
   std::shared_ptr<const KindSettings> settings;  // other kinds
   Json effective;  // the file with everything resolved; itself a valid file
 };
@@ -89,6 +90,7 @@ struct Overrides {
   std::string backend;                      // "", "sim", "real", "both"
   std::optional<std::int64_t> repetitions;  // of both worlds' real launches and native twins
   std::optional<std::int64_t> seed;
+  std::string parameters;  // "", "reference" or a file (harness/parameter_source.h)
 };
 
 // Throws InputErrors with every problem of file and overrides.

@@ -8,6 +8,7 @@
 #include "harness/isolation_calibrate.h"
 #include "harness/isolation_compare.h"
 #include "harness/measurement_lock.h"
+#include "harness/parameter_source.h"
 #include "harness/progress.h"
 #include "harness/published_files.h"
 #include "models/error.h"
@@ -42,7 +43,9 @@ class IsolationRun {
       std::shared_ptr<MeasurementLock> lock;
       if (e_.backend != Backend::sim) lock = hold_measurement_lock();
       find_unavailable();
-      if (e_.backend != Backend::real) parameters_ = load_or_calibrate_isolation(calibration());
+      if (e_.backend != Backend::real)
+        parameters_ = e_.named_parameters.empty() ? load_or_calibrate_isolation(calibration())
+                                                  : named_parameters(e_.named_parameters);
       checkpoint();
       if (e_.backend != Backend::sim) measure_all();
     } catch (const Interrupted&) {

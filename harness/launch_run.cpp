@@ -12,6 +12,7 @@
 #include "harness/launch_calibrate.h"
 #include "harness/launch_facts.h"
 #include "harness/measurement_lock.h"
+#include "harness/parameter_source.h"
 #include "harness/progress.h"
 #include "models/error.h"
 #include "models/random.h"
@@ -125,19 +126,26 @@ class LaunchRun {
   // machine's, and says so.
   void gather_parameters(bool real) {
     parameters_ = reference_parameters();
-    try {
-      if (!experiment_.parameters.reference) calibrate(real);
-    } catch (const NotAvailable& e) {
-      result_.summary.not_available.push_back(
-          std::string("calibration: ") + e.what() +
-          "; the simulation uses the reference machine's parameters");
-    }
+    if (!experiment_.named_parameters.empty())
+      parameters_.merge(named_parameters(experiment_.named_parameters));
+    else if (!experiment_.parameters.reference)
+      add_own_parameters(real);
     scale(parameters_, experiment_.parameters.scale);
     for (const auto& p : experiment_.points)
       if (!parameters_.contains("application." + p.application + ".native_ready_s"))
         throw NotAvailable("no native start of " + p.application +
                            " was ever measured, here or on the reference machine; run the "
                            "experiment with --backend both");
+  }
+
+  void add_own_parameters(bool real) {
+    try {
+      calibrate(real);
+    } catch (const NotAvailable& e) {
+      result_.summary.not_available.push_back(
+          std::string("calibration: ") + e.what() +
+          "; the simulation uses the reference machine's parameters");
+    }
   }
 
   void calibrate(bool real) {

@@ -114,6 +114,9 @@ void add_overrides(CLI::App* verb, RunCommand& command) {
                    "real launches per point and native starts, or values per cell and process, "
                    "whatever the file says");
   verb->add_option("--seed", o.seed, "start of all random numbers");
+  verb->add_option("--parameters", o.parameters,
+                   "FILE of parameters for the simulation, or 'reference': the shipped ones; "
+                   "nothing is calibrated then (default: this host's)");
 }
 
 }  // namespace
