@@ -1,12 +1,13 @@
 # Thin on purpose: every target is one line over scripts/setup, the CMake presets and the program.
 PRESET ?= release
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 PROGRAM := build/$(PRESET)/missive-sim
 
 # The first configuration speaks; later ones only if something is wrong. Tests need packages that `launch` does not install.
 CONFIGURE = cmake --preset $(PRESET) $(1) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
 
-.PHONY: launch test build bench lint setup clean
+.PHONY: launch test build install bench lint setup clean
 
 launch: setup          ## installs what is missing, builds the program, runs the main job
 	$(call CONFIGURE,$(if $(wildcard build/$(PRESET)/build.ninja),,-DMISSIVE_TESTS=OFF))
@@ -20,6 +21,12 @@ build:
 	scripts/setup --tests
 	$(call CONFIGURE,-DMISSIVE_TESTS=ON)
 	cmake --build --preset $(PRESET) -j $(JOBS)
+
+install:               ## program, data and, where Python and pybind11 are, the Python package; PREFIX=/usr/local
+	scripts/setup
+	$(call CONFIGURE,$(if $(wildcard build/$(PRESET)/build.ninja),,-DMISSIVE_TESTS=OFF) -DCMAKE_INSTALL_PREFIX=$(PREFIX))
+	cmake --build --preset $(PRESET) -j $(JOBS)
+	cmake --install build/$(PRESET)
 
 bench: build           ## micro-benchmarks (Google Benchmark)
 	scripts/bench build/$(PRESET)

@@ -67,12 +67,12 @@ double read_term(const std::string& cost, const std::string& term, const Paramet
   return value;
 }
 
-double affine(const CostModel& model, const Demand& demand, const Terms& terms) {
-  double seconds = 0;
-  if (model.per_call) seconds += static_cast<double>(demand.calls) * terms("call_s");
-  if (model.per_byte) seconds += static_cast<double>(demand.bytes.count) * terms("byte_s");
-  if (model.per_item) seconds += static_cast<double>(demand.items) * terms("item_s");
-  return seconds;
+Picos rounded(const CostModel& model, double seconds) {
+  try {
+    return from_seconds(seconds);
+  } catch (const std::range_error& e) {
+    throw InputError("cost model '" + model.name + "': " + e.what() + "; check its parameters");
+  }
 }
 
 }  // namespace
@@ -102,16 +102,34 @@ Picos cost(const Demand& demand, const ParameterSet& parameters, std::set<std::s
 Picos cost(const CostModel& model, const Demand& demand, const ParameterSet& parameters,
            std::set<std::string>* used) {
   check_terms(model, demand);
-  const Terms terms = [&](const std::string& term) {
-    return read_term(model.name, term, parameters, used);
-  };
-  const double seconds =
-      model.equation ? model.equation(demand, terms) : affine(model, demand, terms);
-  try {
-    return from_seconds(seconds);
-  } catch (const std::range_error& e) {
-    throw InputError("cost model '" + model.name + "': " + e.what() + "; check its parameters");
+  if (!model.equation) {
+    const Picos time = CostFunction(model, parameters)(demand);
+    if (used != nullptr)
+      for (std::string& name : parameter_names(model)) used->insert(std::move(name));
+    return time;
   }
+  return rounded(model, model.equation(demand, [&](const std::string& term) {
+    return read_term(model.name, term, parameters, used);
+  }));
+}
+
+CostFunction::CostFunction(const CostModel& model, const ParameterSet& parameters)
+    : model_(model), parameters_(parameters) {
+  if (model.equation) return;
+  const auto term = [&](const char* name) {
+    return read_term(model.name, name, parameters, nullptr);
+  };
+  if (model.per_call) call_s_ = term("call_s");
+  if (model.per_byte) byte_s_ = term("byte_s");
+  if (model.per_item) item_s_ = term("item_s");
+}
+
+Picos CostFunction::operator()(const Demand& demand) const {
+  if (model_.equation) return cost(model_, demand, parameters_);
+  check_terms(model_, demand);
+  return rounded(model_, static_cast<double>(demand.calls) * call_s_ +
+                             static_cast<double>(demand.bytes.count) * byte_s_ +
+                             static_cast<double>(demand.items) * item_s_);
 }
 
 }  // namespace missive

@@ -94,6 +94,25 @@ TEST(Cost, CpuTimeIsItsItemsInPicoseconds) {
   EXPECT_TRUE(parameter_names(cost_model("cpu_time")).empty());
 }
 
+TEST(Cost, AFunctionGivesWhatCostGives) {
+  ParameterSet set;
+  for (const CostModel& model : cost_models())
+    for (const std::string& name : parameter_names(model)) {
+      Parameter p;
+      p.value = 1e-9 * static_cast<double>(1 + set.all().size());
+      p.source = "a test";
+      set.set(name, p);
+    }
+  for (const CostModel& model : cost_models()) {
+    if (model.equation && model.name != "cpu_time") continue;  // its parameters are its own
+    const Demand demand{model.name, model.per_call ? 3U : 0U, Bytes{model.per_byte ? 12345U : 0U},
+                        model.per_item ? 678U : 0U};
+    EXPECT_EQ(CostFunction(model, set)(demand), cost(demand, set)) << model.name;
+  }
+  const CostModel model = hash();
+  EXPECT_THROW(CostFunction(model, ParameterSet{}), InputError);
+}
+
 TEST(Cost, RegistryKnowsEachModelByName) {
   for (const CostModel& model : cost_models()) {
     EXPECT_EQ(&cost_model(model.name), &model);

@@ -1,0 +1,64 @@
+"""One point of a sweep, as any worker runs it: a function of this module, a dictionary in, a
+dictionary out, and the work in a child process. Imports nothing heavy: workers start often.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Mapping
+
+from missive import _program
+from missive.errors import Error
+
+
+def run_point(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs one point.
+
+    ``spec`` has everything, so that a worker on another machine needs only the program: ``key``,
+    ``experiment`` (text of the file), ``name`` (of the file, for messages), ``sets``,
+    ``parameters`` (text of the file), ``seed``, ``repetition``, ``backend``, ``timeout``.
+
+    Returns ``key``, ``status``, ``seconds``, ``points`` (as in result.json) and ``error`` (None when
+    it went well). Never raises for what the child did: a crash is an answer, too.
+    """
+    begin = time.monotonic()
+    try:
+        status, points, error = _run(spec)
+    except (Error, OSError) as failure:
+        status, points, error = None, [], f"{failure}"
+    return {
+        "key": spec["key"],
+        "status": status,
+        "seconds": time.monotonic() - begin,
+        "points": points,
+        "error": error,
+    }
+
+
+def _run(spec: Mapping[str, Any]) -> tuple[int | None, list[dict[str, Any]], str | None]:
+    with tempfile.TemporaryDirectory(prefix="missive-point-") as name:
+        folder = Path(name)
+        file = folder / spec["name"]
+        file.write_text(spec["experiment"], encoding="utf-8")
+        words = ["run", str(file), "--out", str(folder / "out"), "--quiet", "--format", "csv"]
+        words += ["--backend", spec["backend"], "--seed", str(spec["seed"])]
+        if spec["parameters"] is not None:
+            parameters = folder / "parameters.json"
+            parameters.write_text(spec["parameters"], encoding="utf-8")
+            words += ["--parameters", str(parameters)]
+        for pointer, value in spec["sets"].items():
+            words += ["--set", f"{pointer}={json.dumps(value)}"]
+        outcome = _program.start(words, spec["timeout"])
+        if outcome.status == _program.INTERRUPTED:
+            return outcome.status, [], "interrupted"
+        judged = (_program.OK, _program.CLAIM_FAILED, _program.NOT_AVAILABLE)
+        result = folder / "out/result.json"
+        if outcome.status not in judged or not result.exists():
+            message = str(_program.error_of(outcome)).replace(f"{folder}/", "")
+            return outcome.status, [], message
+        document = json.loads(result.read_text(encoding="utf-8"))
+        points = [{**p, "repetition": spec["repetition"]} for p in document["points"]]
+        return outcome.status, points, None
