@@ -223,7 +223,10 @@ TEST_F(Cli, NamedParametersAreUsedAndNothingIsCalibrated) {
   const Outcome reference = run("reference");
   EXPECT_EQ(reference.status, 0) << reference.err;
   EXPECT_FALSE(std::filesystem::exists(home / "parameters"));
-  const Json used = Json::parse(reference.out)["parameters_used"]["gmac.byte_s"];
+  const Json document = Json::parse(reference.out);
+  for (const char* key : {"cpu", "kernel", "mechanisms", "simulator"})
+    EXPECT_TRUE(document["context"].contains(key)) << key;
+  const Json used = document["parameters_used"]["gmac.byte_s"];
   EXPECT_EQ(used["provenance"], "assumed");
 
   // A file's values win over the reference machine's, with their provenance.
@@ -239,7 +242,7 @@ TEST_F(Cli, NamedParametersAreUsedAndNothingIsCalibrated) {
 }
 
 TEST_F(Cli, AParameterFileThatIsNoneIsSaidBeforeAnythingRuns) {
-  const auto file = folder_.write("p.json", R"({"format": "missive-sim/experiment/1"})");
+  const auto file = folder_.write("p.json", R"({"format": "missive-sim/parameters/1"})");
   for (const std::string& name : {file.string(), std::string("/nowhere/p.json")}) {
     const Outcome o = cli({launch_, "--parameters", name, "--dry-run"});
     EXPECT_EQ(o.status, 2);

@@ -22,8 +22,9 @@ def _explain(error: ImportError) -> ImportError:
         built = f"it was built for Python {_where.PYTHON}"
     except ImportError:
         built = "it was not built: this is the source folder, use build/PRESET/python"
+    what = "its extension module cannot be loaded" if "_missive" in str(error) else str(error)
     return ImportError(
-        f"missive: {error} in {_sys.executable} (Python {_sys.version_info[0]}.{_sys.version_info[1]}); {built}. "
+        f"missive: {what} in {_sys.executable} (Python {_sys.version_info[0]}.{_sys.version_info[1]}); {built}. "
         "On Debian: apt-get install python3-numpy python3-pandas python3-matplotlib, and run /usr/bin/python3"
     )
 

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 from missive import _missive, _program
 from missive.errors import InputError
@@ -68,9 +68,9 @@ class Parameters(Mapping[str, Parameter]):
         """The text of a parameter file, for ``run(parameters=...)``."""
         entries = {}
         for name, p in self._entries.items():
-            entry = {"value": p.value, "unit": p.unit, "provenance": p.provenance, "source": p.source}
+            entry: dict[str, Any] = {"value": p.value, "unit": p.unit, "provenance": p.provenance, "source": p.source}
             if p.low != p.high:
-                entry["ci95"] = [p.low, p.high]  # type: ignore[assignment]
+                entry["ci95"] = [p.low, p.high]
             if p.date:
                 entry["date"] = p.date
             entries[name] = entry

@@ -41,14 +41,14 @@ class CostModel:
     per_byte: bool
     per_item: bool
     affine: bool
-    parameters: tuple[str, ...]
+    parameters: list[str]
     """Names of its coefficients."""
 
 
 def models() -> dict[str, CostModel]:
     """Every cost model of the program, by name."""
-    described = [{**d, "parameters": tuple(d["parameters"])} for d in _missive.cost_models()]
-    return {d["name"]: CostModel(**d) for d in described}
+    made = (CostModel(**d) for d in _missive.cost_models())
+    return {model.name: model for model in made}
 
 
 def frame() -> pandas.DataFrame:
