@@ -45,10 +45,9 @@ def _run(spec: Mapping[str, Any]) -> tuple[int | None, list[dict[str, Any]], str
         file.write_text(spec["experiment"], encoding="utf-8")
         words = ["run", str(file), "--out", str(folder / "out"), "--quiet", "--format", "csv"]
         words += ["--backend", spec["backend"], "--seed", str(spec["seed"])]
-        if spec["parameters"] is not None:
-            parameters = folder / "parameters.json"
-            parameters.write_text(spec["parameters"], encoding="utf-8")
-            words += ["--parameters", str(parameters)]
+        parameters = folder / "parameters.json"
+        parameters.write_text(spec["parameters"], encoding="utf-8")
+        words += ["--parameters", str(parameters)]
         for pointer, value in spec["sets"].items():
             words += ["--set", f"{pointer}={json.dumps(value)}"]
         outcome = _program.start(words, spec["timeout"])

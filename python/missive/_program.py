@@ -148,15 +148,15 @@ def ask(arguments: Sequence[str], timeout: float | None = None) -> str:
     return outcome.out
 
 
-def experiment_file(name: str | os.PathLike[str]) -> Path:
-    """The file of that name, seen from here, else among the shipped ones, so that
+def shipped(name: str | os.PathLike[str]) -> Path:
+    """The file or folder of that name, seen from here, else among the shipped ones, so that
     ``experiments/launch.json`` works from any folder."""
     path = Path(name)
     if not path.exists() and not path.is_absolute():
         try:
-            shipped = data_dir() / path
+            other = data_dir() / path
         except NotAvailable:
             return path
-        if shipped.exists():
-            return shipped
+        if other.exists():
+            return other
     return path

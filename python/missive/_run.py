@@ -40,7 +40,7 @@ def to_json(value: Any, what: str) -> str:
 def as_file(experiment: Any) -> Iterator[Path]:
     """The experiment as a file: itself, or a temporary one for a dictionary."""
     if not isinstance(experiment, Mapping):
-        yield _program.experiment_file(experiment)
+        yield _program.shipped(experiment)
         return
     text = to_json(experiment, "experiment")
     with tempfile.TemporaryDirectory(prefix="missive-") as folder:

@@ -126,7 +126,7 @@ def sweep(
     backend      "sim"; "real" and "both" only without an executor, one point after the other: two
                  launches on one machine disturb each other
     parameters   as for :func:`missive.run`, or a Parameters; read once, the same for all points.
-                 Default: this host's, or the shipped reference when it was never calibrated
+                 Default: what the file asks for, else this host's, else the shipped reference
     on_error     "record": points that fail are rows of ``.errors``; "raise": the first one is raised
     timeout      seconds a point may take
     out          folder that keeps each point's answer as a file; points found there are not run again
@@ -143,7 +143,7 @@ def sweep(
             "other; leave the executor out, or use backend='sim'"
         )
     _refuse_lonely_mpi(executor)
-    specs = _specs(experiment, grid, repetitions, backend, profile, seed, _pinned(parameters), timeout)
+    specs = _specs(experiment, grid, repetitions, backend, profile, seed, parameters, timeout)
     store = _Store(Path(out) if out is not None else None)
     answers: dict[str, dict[str, Any]] = {}
     for spec in specs:
@@ -178,13 +178,14 @@ def _refuse_lonely_mpi(executor: Executor | None) -> None:
         )
 
 
-def _pinned(parameters: str | os.PathLike[str] | Parameters | None) -> str | None:
-    """The text of one parameter file for all points; None for the shipped reference, which every
-    worker has."""
+def _pinned(parameters: str | os.PathLike[str] | Parameters | None, effective: Mapping[str, Any]) -> str:
+    """The text of one parameter file for all points."""
     if isinstance(parameters, Parameters):
         return parameters.to_json()
     if parameters is None:
         try:
+            if (effective.get("parameters") or {}).get("from") == "reference":
+                return _parameters("reference").to_json()
             return _parameters().to_json()
         except NotAvailable:
             parameters = "reference"
@@ -198,7 +199,7 @@ def _specs(
     backend: str,
     profile: str | None,
     seed: int | None,
-    parameters: str | None,
+    parameters: str | os.PathLike[str] | Parameters | None,
     timeout: float | None,
 ) -> list[dict[str, Any]]:
     if repetitions < 1:
@@ -210,6 +211,7 @@ def _specs(
     combinations = _combinations(grid, effective)
     base_seed = int(effective["seed"])
     text = json.dumps(effective)
+    pinned = _pinned(parameters, effective)
     specs = []
     for sets in combinations:
         identity = json.dumps(sets, sort_keys=True)
@@ -218,7 +220,7 @@ def _specs(
                 "experiment": text,
                 "name": f"{effective['name']}.json",
                 "sets": sets,
-                "parameters": parameters,
+                "parameters": pinned,
                 "seed": base_seed if repetition == 0 else _seed(base_seed, identity, repetition),
                 "repetition": repetition,
                 "backend": backend,

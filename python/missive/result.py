@@ -9,11 +9,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable, Mapping, Sequence
 
+from missive import _program
 from missive.errors import InputError
 
 if TYPE_CHECKING:
     import matplotlib.axes
     import pandas
+
+    from missive._parameters import Parameters
 
 __all__ = ["Result", "load", "digest"]
 
@@ -90,6 +93,14 @@ class Result:
         """Parameters behind the simulated numbers: value, unit, provenance, source."""
         used: Mapping[str, Mapping[str, Any]] = self._document.get("parameters_used", {})
         return used
+
+    @property
+    def parameters(self) -> Parameters:
+        """The same as a set that cost models and plans take."""
+        from missive._parameters import Parameters
+
+        text = json.dumps({"format": "missive-sim/parameters/1", "parameters": self.parameters_used})
+        return Parameters.from_json(text, f"{self.path or self.name}: parameters_used")
 
     @property
     def digest(self) -> str:
@@ -219,11 +230,12 @@ def check_document(document: Any, where: str) -> Mapping[str, Any]:
 
 
 def load(path: str | os.PathLike[str]) -> Result:
-    """The result in a folder (what ``--out`` named), or a ``result.json``.
+    """The result in a folder (what ``--out`` named), or a ``result.json``; seen from here, else among
+    the shipped ones ("experiments/recorded/launch").
 
     Raises InputError when there is none, when it is truncated, or when another version wrote it.
     """
-    folder = Path(path)
+    folder = _program.shipped(path)
     file = folder / "result.json" if folder.is_dir() else folder
     try:
         text = file.read_text(encoding="utf-8")

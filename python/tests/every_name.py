@@ -31,9 +31,9 @@ def runs(folder: Path) -> None:
     result.plot().figure.savefig(folder / "plot.png")
     facts: list[object] = [
         result.name, result.summary, result.context, result.claims, result.parameters_used, result.document,
-        result.path, result.status, result._repr_html_(),
+        result.path, result.status, result._repr_html_(), result.parameters.value("gmac.byte_s"),
     ]  # fmt: skip
-    assert len(facts) == 9
+    assert len(facts) == 10
 
 
 def sweeps() -> None:
