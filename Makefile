@@ -7,7 +7,7 @@ PROGRAM := build/$(PRESET)/missive-sim
 # The first configuration speaks; later ones only if something is wrong. Tests need packages that `launch` does not install.
 CONFIGURE = cmake --preset $(PRESET) $(1) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
 
-.PHONY: launch test build install bench lint setup clean
+.PHONY: launch test build install bench lint docs setup clean
 
 launch: setup          ## installs what is missing, builds the program, runs the main job
 	$(call CONFIGURE,$(if $(wildcard build/$(PRESET)/build.ninja),,-DMISSIVE_TESTS=OFF))
@@ -33,6 +33,10 @@ bench: build           ## micro-benchmarks (Google Benchmark)
 
 lint: build            ## format, include rule of the house, clang-tidy
 	scripts/lint build/$(PRESET)
+
+docs:                  ## the documentation site (Sphinx, Doxygen); a warning is an error
+	scripts/setup --tests
+	scripts/docs build/docs
 
 setup:
 	scripts/setup

@@ -131,7 +131,7 @@ ClaimVerdict judge_numbers(const Claim& claim, const Json& result) {
     const std::string cpu = processor(result);
     if (!claim.hardware.empty() && cpu.find(claim.hardware) == std::string::npos) {
       v.decides = false;
-      v.why = fmt::format("an absolute figure of a {}; this is a {} ({} here)", claim.hardware, cpu,
+      v.why = fmt::format("an absolute figure of a {}; on this {} it is {}", claim.hardware, cpu,
                           claim_number(claim, decisive.number->value));
       return v;
     }

@@ -132,7 +132,7 @@ TEST(Judge, AbsoluteFiguresAreJudgedOnTheirHardwareOnly) {
   EXPECT_FALSE(any_broken({judge(c, r)}));  // no hardware named: shown, not decisive
   c.hardware = "Xeon Y";
   EXPECT_EQ(verdict(c, r), Verdict::not_run);
-  EXPECT_THAT(judge(c, r).why, HasSubstr("this is a Xeon X (5.00 s here)"));
+  EXPECT_THAT(judge(c, r).why, HasSubstr("on this Xeon X it is 5.00 s"));
   EXPECT_TRUE(judge(c, r).measured.has_value());
   c.hardware = "Xeon X";
   EXPECT_TRUE(any_broken({judge(c, r)}));

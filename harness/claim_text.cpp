@@ -65,7 +65,7 @@ std::string minutes(double m) {
 }  // namespace
 
 std::string claims_table(const ClaimsFile& claims, const std::vector<ClaimVerdict>& verdicts) {
-  constexpr std::size_t kStatement = 34;
+  constexpr std::size_t kStatement = 26;
   Table table({"claim", "verdict", "statement", "expected", "found [95 % interval]", "n"});
   table.align_left(3);
   table.rule();
@@ -80,7 +80,7 @@ std::string claims_table(const ClaimsFile& claims, const std::vector<ClaimVerdic
     if (!v.why.empty())
       reasons += fmt::format("  {:4} {}: {}{}\n", v.id, to_string(v.verdict), v.why,
                              v.verdict == Verdict::not_reproduced && !v.decides
-                                 ? " (its source names no hardware: no matter of the exit status)"
+                                 ? " (no hardware was named: not in the exit status)"
                                  : "");
   }
   return "claims\n" + table.text("  ") + (reasons.empty() ? "" : "\n") + reasons;
@@ -203,7 +203,7 @@ std::string appendix_claims(const ClaimsFile& claims) {
   for (const char* from : {"Missive", "multiPIE", "literature", "missive-sim"}) {
     std::string part;
     for (const Claim& c : claims.claims) {
-      if (c.from != from) continue;
+      if (c.from != from || !c.headline) continue;
       const ClaimExperiment* e = claims.experiment(c.experiment);
       const std::string how =
           !c.not_run.empty() ? "not run: " + c.not_run

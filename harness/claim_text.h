@@ -30,7 +30,7 @@ Json verdicts_json(const ClaimsFile& claims, const std::vector<ClaimVerdict>& ve
 std::vector<ClaimVerdict> read_verdicts(const ClaimsFile& claims, const Json& document,
                                         const std::string& where);
 
-// The sections of docs/artifact-appendix.md that are made from the claims file.
+// The sections of docs/artifact-appendix.md that are made from the claims file: headlines, runs.
 std::string appendix_claims(const ClaimsFile& claims);
 std::string appendix_experiments(const ClaimsFile& claims);
 

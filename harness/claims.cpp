@@ -310,6 +310,7 @@ ClaimsFile load_claims() {
 }
 
 std::string claim_number(const Claim& claim, double value) {
+  if (claim.kind == ClaimKind::order && claim.judged()) return fmt::format("{:.3g} x", value);
   const std::string sign = value < 0 ? "-" : "";
   if (claim.unit == "s") return value == 0 ? "0" : sign + seconds_text(std::abs(value));
   if (claim.unit == "B")

@@ -17,5 +17,7 @@ void add_report_verb(Verbs& verbs);
 void add_zar_verb(Verbs& verbs);
 void add_trace_verb(Verbs& verbs);
 void add_domains_verb(Verbs& verbs);
+void add_claims_verb(Verbs& verbs);
+void add_reproduce_verb(Verbs& verbs);
 
 }  // namespace missive::harness

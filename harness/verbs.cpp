@@ -32,6 +32,8 @@ void add_all_verbs(Verbs& verbs) {
   add_zar_verb(verbs);
   add_trace_verb(verbs);
   add_domains_verb(verbs);
+  add_claims_verb(verbs);
+  add_reproduce_verb(verbs);
 }
 
 CLI::App* Verbs::add(const std::string& name, const std::string& what) {

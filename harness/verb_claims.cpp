@@ -1,0 +1,62 @@
+// The verb `claims`: the claims file with recorded verdicts, and the documents made from it.
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "harness/claim_documents.h"
+#include "harness/claim_text.h"
+#include "harness/output_dir.h"
+#include "harness/verb_list.h"
+#include "real/data_dir.h"
+
+namespace missive::harness {
+namespace {
+
+struct ClaimsCommand {
+  std::string verdicts, format = "table";
+  std::vector<std::string> update;
+};
+
+ExitStatus run(const ClaimsCommand& command, Terminal& terminal) {
+  const ClaimsFile claims = load_claims();
+  const auto verdicts = command.verdicts.empty() ? recorded_verdicts(claims)
+                                                 : load_verdicts(claims, command.verdicts);
+  for (const std::string& name : command.update) {
+    const std::string text = read_document(name);
+    write_atomically(name, with_claim_sections(text, claims, verdicts, name));
+  }
+  if (!command.update.empty()) return ExitStatus::ok;
+  if (command.format == "json")
+    terminal.out << verdicts_json(claims, verdicts, Json::object()).dump(2) << '\n';
+  else if (command.format == "csv")
+    terminal.out << claims_csv(claims, verdicts);
+  else if (command.format == "markdown")
+    terminal.out << claims_markdown(claims, verdicts, false);
+  else
+    terminal.out << claims_table(claims, verdicts) << "  " << verdict_counts(verdicts) << '\n';
+  return ExitStatus::ok;
+}
+
+}  // namespace
+
+void add_claims_verb(Verbs& verbs) {
+  auto command = std::make_shared<ClaimsCommand>();
+  CLI::App* verb =
+      verbs.add("claims", "list the claims with the verdicts that ship with the project");
+  verb->add_option("--verdicts", command->verdicts,
+                   "verdicts.json of a 'reproduce' instead of those that ship");
+  verb->add_option("--format", command->format, "what goes to stdout")
+      ->check(CLI::IsMember({"table", "json", "csv", "markdown"}))
+      ->default_str("table");
+  verb->add_option("--update", command->update,
+                   "rewrite the sections of this Markdown file that are made from the claims, "
+                   "between <!-- claims:begin --> and its kin (repeatable)")
+      ->allow_extra_args(false);
+  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+}
+
+}  // namespace missive::harness
