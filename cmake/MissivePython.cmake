@@ -78,7 +78,7 @@ endfunction()
 
 function(missive_python_package)
   file(GLOB bindings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/bindings/*.cpp)
-  file(GLOB pure CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*.cpp)
+  file(GLOB_RECURSE pure CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*.cpp)
   file(GLOB_RECURSE zar CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/real/zar/*.cpp)
   set(sources ${pure} ${zar} ${PROJECT_SOURCE_DIR}/real/fd.cpp)
   list(FILTER sources EXCLUDE REGEX "(_test|_bench)\\.cpp$")

@@ -81,12 +81,6 @@ TEST_F(Cli, AFirstWordThatIsNeitherVerbNorFileGetsASuggestion) {
   EXPECT_EQ(o.err, "missive-sim: rnu: no such file and no such command; did you mean 'run'?\n");
 }
 
-TEST_F(Cli, VerbsOfLaterAreNotListed) {
-  const std::string help = cli({"--help"}).out;
-  for (const char* verb : {"\n  compare", "\n  report", "\n  reproduce"})
-    EXPECT_THAT(help, Not(HasSubstr(verb)));
-}
-
 TEST_F(Cli, AnUnknownOptionIsNamedWithASuggestion) {
   const Outcome o = cli({"run", "--fromat", "json", launch_});
   EXPECT_EQ(o.status, 2);

@@ -34,8 +34,14 @@ const std::map<std::string, Operation>& operations() {
        [](const std::string& m, double n) { return sharing_cost(m, Sharing::local, n); }},
       {"sharing_copy",
        [](const std::string& m, double n) { return sharing_cost(m, Sharing::copy, n); }},
-      {"sharing_in_place",
-       [](const std::string& m, double n) { return sharing_cost(m, Sharing::in_place, n); }}};
+      {"sharing_marshalled",
+       [](const std::string& m, double n) { return sharing_cost(m, Sharing::marshalled, n); }},
+      {"sharing_sealed",
+       [](const std::string& m, double n) { return sharing_cost(m, Sharing::sealed, n); }},
+      {"sharing_shared",
+       [](const std::string& m, double n) { return sharing_cost(m, Sharing::shared, n); }},
+      {"sharing_pointer",
+       [](const std::string& m, double n) { return sharing_cost(m, Sharing::pointer, n); }}};
   return all;
 }
 

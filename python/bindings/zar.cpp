@@ -103,11 +103,13 @@ const zar::Entry& find(const ZarFile& self, const std::string& path) {
 }
 
 py::dict build(const std::string& tree, const std::string& output, std::uint32_t block_size,
-               std::uint32_t degree, bool pack, const std::vector<std::string>& files) {
+               std::uint32_t degree, const std::string& packing, const std::string& placement,
+               const std::vector<std::string>& files) {
   zar::BuildOptions options;
   options.block_size = block_size;
   options.degree = degree;
-  options.pack_small_files = pack;
+  options.packing = packing;
+  options.placement = placement;
   zar::Selection selection;
   selection.files = files;
   zar::BuildReport report;
@@ -179,7 +181,7 @@ void bind_zar(py::module_& module) {
         return zar::to_hex(zar::image_name(zar::tree_root(f.leaves(), f.shape()), f.shape()));
       });
   module.def("zar_build", &build, py::arg("tree"), py::arg("output"), py::arg("block_size"),
-             py::arg("degree"), py::arg("pack"), py::arg("files"));
+             py::arg("degree"), py::arg("packing"), py::arg("placement"), py::arg("files"));
 }
 
 }  // namespace missive::python

@@ -59,5 +59,6 @@ def plan_launch(
     origin_link: str,
 ) -> list[dict[str, Any]]: ...
 def zar_build(
-    tree: str, output: str, block_size: int, degree: int, pack: bool, files: Sequence[str]
+    tree: str, output: str, block_size: int, degree: int, packing: str, placement: str,
+    files: Sequence[str],
 ) -> dict[str, Any]: ...

@@ -132,7 +132,8 @@ def isolation(
     operation  "crossing" (a null call and its return), "crossing_elsewhere" (the service on another
                CPU), "crossing_among" (``size`` domains in turn), "chain" (through ``size`` domains),
                "creation", "teardown", "message" (``size`` bytes, nobody reads them),
-               "sharing_local", "sharing_copy", "sharing_in_place" (``size`` bytes, read)
+               "sharing_local", "sharing_copy", "sharing_marshalled", "sharing_sealed",
+               "sharing_shared", "sharing_pointer" (``size`` bytes, read)
     mechanism  one of :func:`mechanisms`
     size       float64, any shape
     parameters must hold the primitives: calibrate an isolation experiment, or give your own

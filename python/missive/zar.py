@@ -139,18 +139,20 @@ def build(
     *,
     block_size: int = 65536,
     degree: int = 128,
-    pack_small_files: bool = True,
+    packing: str = "path",
+    placement: str = "in-order",
     files: Sequence[str] = (),
 ) -> Report:
     """Packs a directory tree into an image, atomically; the same tree gives the same bytes.
 
     block_size        bytes, a power of two from 4 KiB to 1 MiB
     degree            children of a node of the Merkle tree, 2 to 256
-    pack_small_files  files below a page share pages
+    packing           how small files share blocks: as of ``missive-sim zar build --packing``
+    placement         where content goes in the image: as of ``--placement``
     files             absolute paths within the tree; empty for every regular file
     """
     report = _missive.zar_build(
-        os.fspath(tree), os.fspath(image), block_size, degree, pack_small_files, list(files)
+        os.fspath(tree), os.fspath(image), block_size, degree, packing, placement, list(files)
     )
     return Report(**report)
 

@@ -77,7 +77,7 @@ def test_views_cannot_be_written_and_outlive_the_image(tree: Path, tmp_path: Pat
 
 
 def test_the_program_agrees_on_the_name(tree: Path, tmp_path: Path) -> None:
-    zar.build(tree, tmp_path / "image", degree=2, pack_small_files=False)
+    zar.build(tree, tmp_path / "image", degree=2, packing="page")
     said = subprocess.run(
         [_program.program(), "zar", "verify", tmp_path / "image"], capture_output=True, text=True, check=True
     )

@@ -58,7 +58,7 @@ TEST(Service, NullAnswersNothing) { EXPECT_EQ(missive_service(0, nullptr, 0, nul
 TEST(Service, RefusesUnknownEntriesAndRepliesThatDoNotFit) {
   const Bytes request(64, 1);
   Bytes reply(64);
-  for (const std::int32_t entry : {-1, 7, 99, 1 << 30})
+  for (const std::int32_t entry : {-1, 8, 99, 1 << 30})
     EXPECT_EQ(missive_service(entry, request.data(), 64, reply.data(), 64), -1) << entry;
   const std::map<std::int32_t, std::size_t> needs = {{1, 32}, {2, 64}, {3, 16},
                                                      {4, 64}, {5, 8},  {6, 8}};
