@@ -63,14 +63,14 @@ TEST(Composition, RefusesCountsThatAreNone) {
 TEST(Crossing, OfAPipeIsTwoMessagesAPollAndTwoHandOvers) {
   const auto p = parameters({{"indirect_call.call_s", 1e-9},
                              {"pipe_message.call_s", 1e-6},
-                             {"poll_ready.call_s", 2e-7},
+                             {"poll_wait.call_s", 2e-7},
                              {"wake_process.call_s", 1.5e-6}});
   EXPECT_NEAR(crossing_cost("process-pipe")->cost(p), 3e-9 + 2e-6 + 2e-7 + 3e-6, 1e-15);
 }
 
-TEST(Crossing, OfAPieIsACoroutineAndTwoWritesOfTheFsBase) {
+TEST(Crossing, OfAPieIsOneSavingOfRegistersAndTwoWritesOfTheFsBase) {
   const auto p = all_parameters(1e-9);
-  EXPECT_NEAR(crossing_cost("pie")->cost(p) - crossing_cost("coroutine")->cost(p), 2e-9, 1e-15);
+  EXPECT_NEAR(crossing_cost("pie")->cost(p) - crossing_cost("call")->cost(p), 3e-9, 1e-15);
 }
 
 TEST(Crossing, OfADynamicPieIsThatOfAStaticOne) {

@@ -25,8 +25,8 @@ Structure safe_rust_structure() {
 
 Structure coroutine_structure() {
   Structure s;
-  s.crossing = with_interface({{2, "register_switch.call_s"}});
-  s.crossing_why = "two exchanges of the callee-saved registers and the stack pointer";
+  s.crossing = with_interface({{2, "stack_switch.call_s"}});
+  s.crossing_why = "two exchanges of the stack pointer and three words, in line";
   s.creation = {{1, "allocate.call_s"},
                 {1, "anonymous_touch.call_s"},
                 {1, "protect_page.call_s"},

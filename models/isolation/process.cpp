@@ -41,8 +41,9 @@ Structure forked() {
 
 Structure process_pipe_structure() {
   Structure s = forked();
-  s.crossing = with_interface({{2, "pipe_message.call_s"}, {1, "poll_ready.call_s"}});
-  s.crossing_why = "two messages through pipes, a poll(2) for the deadline, two hand-overs";
+  s.crossing = with_interface({{2, "pipe_message.call_s"}, {1, "poll_wait.call_s"}});
+  s.crossing_why =
+      "two messages through pipes, a poll(2) that waits with a deadline, two hand-overs";
   s.creation.push_back({2, "pipe_create.call_s"});
   s.channel = "pipe_message";
   s.channel_room = 65536;  // pipe(7)
@@ -51,8 +52,9 @@ Structure process_pipe_structure() {
 
 Structure process_unix_structure() {
   Structure s = forked();
-  s.crossing = with_interface({{2, "unix_message.call_s"}, {1, "poll_ready.call_s"}});
-  s.crossing_why = "two messages through a socket, a poll(2) for the deadline, two hand-overs";
+  s.crossing = with_interface({{2, "unix_message.call_s"}, {1, "poll_wait.call_s"}});
+  s.crossing_why =
+      "two messages through a socket, a poll(2) that waits with a deadline, two hand-overs";
   s.creation.push_back({1, "unix_create.call_s"});
   s.channel = "unix_message";
   return s;
@@ -60,8 +62,9 @@ Structure process_unix_structure() {
 
 Structure process_eventfd_structure() {
   Structure s = forked();
-  s.crossing = with_interface({{2, "eventfd_signal.call_s"}, {1, "poll_ready.call_s"}});
-  s.crossing_why = "two signals by eventfd, a poll(2) for deadline and death, two hand-overs";
+  s.crossing = with_interface({{2, "eventfd_signal.call_s"}, {1, "poll_wait.call_s"}});
+  s.crossing_why =
+      "two signals by eventfd, a poll(2) that waits for answer, death or deadline, two hand-overs";
   s.copies = 1;
   s.footprint.descriptors = 3;
   return s;

@@ -28,7 +28,6 @@
 #include "real/measure/clock.h"
 #include "real/measure/micro_isolation_list.h"
 #include "real/measure/micro_process.h"
-#include "real/measure/tiny_program.h"
 
 namespace missive::measure {
 
@@ -221,33 +220,18 @@ void filter_load(Sampler& sample) {
 
 // From execve in a forked child to the word of the program that takes its place.
 void exec_replace(Sampler& sample) {
-  const std::string text = tiny_program("x");
-  const UniqueFd file(::memfd_create("program", MFD_CLOEXEC));
-  micro_must(file.get() >= 0 &&
-                 ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()),
-             "memfd");
-  int ends[2];
-  micro_must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
-  const UniqueFd from(ends[0]), to(ends[1]);
-  char name[] = "tiny";
-  char* argv[] = {name, nullptr};
-  char* environment[] = {nullptr};
+  const TinyProgram program;
   for (int i = 0; i < 6; ++i) {
     const SharedReport report;
     const pid_t child = ::fork();
     micro_must(child >= 0, "fork");
     if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      ::dup2(to.get(), STDOUT_FILENO);
       report->stamp = now_ns();
-      ::syscall(SYS_execveat, file.get(), "", argv, environment, AT_EMPTY_PATH);
-      ::_exit(1);
+      program.become();
     }
-    char said = 0;
-    const bool heard = ::read(from.get(), &said, 1) == 1;
+    const bool heard = program.heard();
     const std::int64_t now = now_ns();
-    ::kill(child, SIGKILL);
-    reap(child);
+    end(child);
     micro_must(heard, "the program's word");
     sample.add(1, 0, 0, static_cast<double>(now - report->stamp) * 1e-9);
   }

@@ -1,5 +1,6 @@
 // Primitives of crossings: calls, stack switches, kernel entries, messages to oneself, hand-overs.
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -29,6 +30,7 @@
 #if defined(__x86_64__)
 extern "C" void missive_micro_switch(void** keep, void* next);
 extern "C" void missive_micro_entry();
+extern "C" void missive_micro_entry_in_line();
 // What the System V ABI for AMD64 (3.2.1) asks a callee to preserve; jumps back by `jmp`, because
 // the processor's return stack knows nothing of the other stack.
 asm(R"(
@@ -60,6 +62,13 @@ missive_micro_entry:
   movq %r12, %rdi
   call *%rbx
   ud2
+.p2align 4
+.globl missive_micro_entry_in_line
+.hidden missive_micro_entry_in_line
+missive_micro_entry_in_line:
+  movq %rbp, %rdi
+  call *%rbx
+  ud2
 .popsection
 )");
 #endif
@@ -73,25 +82,43 @@ constexpr std::uint64_t kFast = 50'000;   // of what takes nanoseconds
 constexpr std::uint64_t kCalls = 1'000;   // of what enters the kernel
 constexpr std::uint64_t kSwitches = 100;  // of what changes threads
 
-[[gnu::noinline]] std::int64_t callee(std::int32_t entry, const void* request, std::size_t size,
-                                      void* reply, std::size_t capacity) {
-  keep(entry), keep(request), keep(size), keep(reply), keep(capacity);
+// A function that calls the next one of a table, as an interface, a service and its table of
+// entries do: one inside the other, not one after the other.
+struct Link;
+using Linked = std::int64_t (*)(const Link*, const void*, std::size_t, void*, std::size_t);
+struct Link {
+  Linked next;
+};
+
+[[gnu::noinline]] std::int64_t last_link(const Link* link, const void* request, std::size_t size,
+                                         void* reply, std::size_t capacity) {
+  keep(link), keep(request), keep(size), keep(reply), keep(capacity);
   return 0;
 }
+
+[[gnu::noinline]] std::int64_t middle_link(const Link* link, const void* request, std::size_t size,
+                                           void* reply, std::size_t capacity) {
+  const std::int64_t answer = link->next(link + 1, request, size, reply, capacity);
+  keep(answer);  // so that it is a call and a return, no jump
+  return answer;
+}
+
+constexpr std::size_t kLinks = 8;
 
 void must(bool good, const char* what) {
   if (!good) throw_errno(std::string("micro-measurement: ") + what);
 }
 
 // A message of `size` from this thread to itself.
-void self_messages(Sampler& sample, int to, int from) {
+template <typename Send>
+void self_messages(Sampler& sample, int from, const Send& send) {
   constexpr std::uint64_t kMessages = 50;
   for (const std::size_t size : {16U, 4096U, 24576U, 61440U}) {
     const std::vector<char> message(size, 'm');
     std::vector<char> received(size);
     const double t = seconds_of([&] {
       for (std::uint64_t i = 0; i < kMessages; ++i) {
-        must(::write(to, message.data(), size) == static_cast<ssize_t>(size), "write");
+        must(send(message.data(), size) == static_cast<ssize_t>(size), "write");
         must(::read(from, received.data(), size) == static_cast<ssize_t>(size), "read");
       }
     });
@@ -116,6 +143,10 @@ class Queue {
   Queue& operator=(const Queue&) = delete;
   ~Queue() { ::mq_close(queue_); }
   void send() const { must(::mq_send(queue_, "12345678", 8, 0) == 0, "mq_send"); }
+  void wait(int milliseconds) const {
+    pollfd ready{queue_, POLLIN, 0};
+    must(::poll(&ready, 1, milliseconds) == 1, "poll of a message queue");
+  }
   bool receive() const {
     char message[8];
     return ::mq_receive(queue_, message, sizeof message, nullptr) == 8;
@@ -135,31 +166,54 @@ void own_messages(Sampler& sample, const Queue& queue) {
   sample.add(0, 0, kCalls, t);
 }
 
+// Before a receive that has to wait: with a deadline, for which the kernel sets a timer (a queue's
+// descriptor can be polled, mq_overview(7)).
+enum class Wait { plainly, in_poll };
+
+double rounds_of(const std::vector<std::unique_ptr<Queue>>& there, const Queue& back,
+                 std::uint64_t n, Wait wait) {
+  return seconds_of([&] {
+    for (std::uint64_t i = 0; i < n; ++i) {
+      there[i % there.size()]->send();
+      if (wait == Wait::in_poll) back.wait(10'000);
+      must(back.receive(), "mq_receive");
+    }
+  });
+}
+
 // One peer after the other.
 void hand_overs(Sampler& sample, const std::vector<std::unique_ptr<Queue>>& there,
                 const Queue& back) {
-  const auto rounds = [&](std::uint64_t n) {
-    for (std::uint64_t i = 0; i < n; ++i) {
-      there[i % there.size()]->send();
-      must(back.receive(), "mq_receive");
-    }
-  };
-  rounds(4 * there.size());
-  const double t = seconds_of([&] { rounds(kSwitches); });
+  rounds_of(there, back, 4 * there.size(), Wait::plainly);
+  const double t = rounds_of(there, back, kSwitches, Wait::plainly);
   sample.add(2 * kSwitches, 0, 2 * kSwitches, t);
+}
+
+// Rounds with a poll and rounds without by turns, in short stretches: the fit takes them apart.
+void polls(Sampler& sample, const std::vector<std::unique_ptr<Queue>>& there, const Queue& back) {
+  constexpr std::uint64_t kStretch = 20;
+  rounds_of(there, back, kStretch, Wait::in_poll);
+  for (int i = 0; i < 8; ++i) {
+    sample.add(0, 0, kStretch, rounds_of(there, back, kStretch, Wait::plainly));
+    sample.add(kStretch, 0, kStretch, rounds_of(there, back, kStretch, Wait::in_poll));
+  }
 }
 
 }  // namespace
 
 void indirect_call(Sampler& sample) {
-  std::int64_t (*volatile hidden)(std::int32_t, const void*, std::size_t, void*, std::size_t) =
-      callee;
+  std::array<Link, kLinks> links{};
+  links.fill({middle_link});
+  links.back().next = last_link;
+  const Link* first = links.data();
+  keep(first);
   std::int64_t sum = 0;
   const double t = seconds_of([&] {
-    for (std::uint64_t i = 0; i < kFast; ++i) sum += hidden(0, nullptr, 0, nullptr, 0);
+    for (std::uint64_t i = 0; i < kFast / kLinks; ++i)
+      sum += first->next(first + 1, nullptr, 0, nullptr, 0);
   });
   keep(sum);
-  sample.add(kFast, 0, 0, t);
+  sample.add(kFast / kLinks * kLinks, 0, 0, t);
 }
 
 #if defined(__x86_64__)
@@ -191,6 +245,59 @@ void register_switch(Sampler& sample) {
   s.there = at;
   const double t = seconds_of([&] {
     for (std::uint64_t i = 0; i < kFast; ++i) missive_micro_switch(&s.here, s.there);
+  });
+  sample.add(2 * kFast, 0, 0, t);
+}
+
+namespace {
+
+// In line, and only what the compiler cannot be told to save itself: where to go on and two
+// registers.
+struct Paused {
+  void* next;
+  void* rbx;
+  void* rbp;
+};
+
+[[gnu::always_inline]] inline void exchange_stacks(void** mine, void* other) {
+  asm volatile(
+      "lea -128(%%rsp), %%rsp\n\t"
+      "push %%rbp\n\t"
+      "push %%rbx\n\t"
+      "lea 1f(%%rip), %%rax\n\t"
+      "push %%rax\n\t"
+      "mov %%rsp, (%%rdi)\n\t"
+      "mov %%rsi, %%rsp\n\t"
+      "pop %%rax\n\t"
+      "pop %%rbx\n\t"
+      "pop %%rbp\n\t"
+      "jmp *%%rax\n"
+      "1:\n\t"
+      "lea 128(%%rsp), %%rsp"
+      : "+D"(mine), "+S"(other)
+      :
+      : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1",
+        "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+        "xmm13", "xmm14", "xmm15", "cc", "memory");
+}
+
+void other_side_in_line(OtherStack* s) {
+  for (;;) exchange_stacks(&s->there, s->here);
+}
+
+}  // namespace
+
+void stack_switch(Sampler& sample) {
+  constexpr std::size_t kStack = 64 * 1024;
+  Mapping stack = Mapping::anonymous(kStack, "micro-measurement: stack");
+  OtherStack s;
+  const Paused paused{reinterpret_cast<void*>(&missive_micro_entry_in_line),
+                      reinterpret_cast<void*>(&other_side_in_line), &s};
+  std::byte* at = stack.writable().data() + kStack - sizeof paused - 8;
+  std::memcpy(at, &paused, sizeof paused);
+  s.there = at;
+  const double t = seconds_of([&] {
+    for (std::uint64_t i = 0; i < kFast; ++i) exchange_stacks(&s.here, s.there);
   });
   sample.add(2 * kFast, 0, 0, t);
 }
@@ -261,14 +368,21 @@ void pipe_message(Sampler& sample) {
   int ends[2];
   must(::pipe2(ends, O_CLOEXEC) == 0, "pipe2");
   const UniqueFd from(ends[0]), to(ends[1]);
-  self_messages(sample, to.get(), from.get());
+  self_messages(sample, from.get(),
+                [&](const char* data, std::size_t size) { return ::write(to.get(), data, size); });
 }
 
 void unix_message(Sampler& sample) {
   int ends[2];
   must(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
   const UniqueFd from(ends[0]), to(ends[1]);
-  self_messages(sample, to.get(), from.get());
+  self_messages(sample, from.get(), [&](const char* data, std::size_t size) {
+    iovec text{const_cast<char*>(data), size};
+    msghdr message{};
+    message.msg_iov = &text;
+    message.msg_iovlen = 1;
+    return ::sendmsg(to.get(), &message, MSG_NOSIGNAL);
+  });
 }
 
 void signal_delivery(Sampler& sample) {
@@ -281,16 +395,6 @@ void signal_delivery(Sampler& sample) {
   });
   ::sigaction(SIGUSR2, &before, nullptr);
   sample.add(kCalls / 4, 0, 0, t);
-}
-
-void poll_ready(Sampler& sample) {
-  const UniqueFd event(::eventfd(1, EFD_CLOEXEC));
-  must(event.get() >= 0, "eventfd");
-  pollfd ready{event.get(), POLLIN, 0};
-  const double t = seconds_of([&] {
-    for (std::uint64_t i = 0; i < kCalls; ++i) ::poll(&ready, 1, 1000);
-  });
-  sample.add(kCalls, 0, 0, t);
 }
 
 namespace {
@@ -330,9 +434,11 @@ void with_threads(Sampler& sample, int n) {
   end();
 }
 
-void with_processes(Sampler& sample, int n) {
+using Rounds = void (*)(Sampler&, const std::vector<std::unique_ptr<Queue>>&, const Queue&);
+
+void with_processes(Sampler& sample, int n, Rounds rounds = hand_overs) {
   const Peers peers(n);
-  own_messages(sample, peers.back);
+  if (rounds == hand_overs) own_messages(sample, peers.back);
   const pid_t parent = ::getpid();
   std::vector<pid_t> children;
   const auto end = [&] {
@@ -356,7 +462,7 @@ void with_processes(Sampler& sample, int n) {
       }
       children.push_back(child);
     }
-    hand_overs(sample, peers.there, peers.back);
+    rounds(sample, peers.there, peers.back);
   } catch (...) {
     end();
     throw;
@@ -370,6 +476,7 @@ constexpr int kMany = 8;
 
 void wake_thread(Sampler& sample) { with_threads(sample, 1); }
 void wake_process(Sampler& sample) { with_processes(sample, 1); }
+void poll_wait(Sampler& sample) { with_processes(sample, 1, polls); }
 void wake_many_threads(Sampler& sample) { with_threads(sample, kMany); }
 void wake_many_processes(Sampler& sample) { with_processes(sample, kMany); }
 

@@ -6,15 +6,18 @@
 #include <cstdint>
 #include <string>
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "real/fd.h"
+#include "real/measure/tiny_program.h"
 
 namespace missive::measure {
 
@@ -63,5 +66,37 @@ class Word {
   word.say();
   for (;;) ::pause();
 }
+
+// A static program of a few instructions that says a word and waits; in memory, on no file system.
+class TinyProgram {
+ public:
+  TinyProgram() : file_(::memfd_create("program", MFD_CLOEXEC)) {
+    const std::string text = tiny_program("x");
+    int ends[2];
+    micro_must(
+        ::write(file_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+            ::pipe2(ends, O_CLOEXEC) == 0,
+        "a small program");
+    from_.reset(ends[0]);
+    to_.reset(ends[1]);
+  }
+  // In a forked child: it dies with its parent.
+  [[noreturn]] void become() const {
+    char name[] = "tiny";
+    char* argv[] = {name, nullptr};
+    char* environment[] = {nullptr};
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::dup2(to_.get(), STDOUT_FILENO);
+    ::syscall(SYS_execveat, file_.get(), "", argv, environment, AT_EMPTY_PATH);
+    ::_exit(1);
+  }
+  bool heard() const {
+    char said = 0;
+    return ::read(from_.get(), &said, 1) == 1;
+  }
+
+ private:
+  UniqueFd file_, from_, to_;
+};
 
 }  // namespace missive::measure
