@@ -138,7 +138,8 @@ class Predictor {
       p.value = 1 + v.value.value_or(0) / 100;
       p.provenance = Provenance::published;
       p.formula = "published: " + v.source;
-    } else if (crossing_cost(point_.mechanism) && point_.mechanism != "safe-rust") {
+    } else if (crossing_cost(point_.mechanism) && point_.mechanism != "safe-rust" &&
+               point_.mechanism != "segment") {
       p.value = 1;
       p.provenance = Provenance::assumed;
       p.formula = "the same machine code, not translated";

@@ -79,6 +79,13 @@ TEST(Crossing, OfADynamicPieIsThatOfAStaticOne) {
   EXPECT_GT(creation_cost("pie-dynamic")->cost(p), creation_cost("pie")->cost(p));
 }
 
+TEST(Crossing, OfASegmentIsTwoFarJumpsAndSixLoads) {
+  auto p = all_parameters(0);
+  p.set("far_jump.call_s", {15e-9, "s", Provenance::measured, "test", 0, 1, ""});
+  p.set("segment_load.call_s", {8e-9, "s", Provenance::measured, "test", 0, 1, ""});
+  EXPECT_NEAR(crossing_cost("segment")->cost(p), 78e-9, 1e-15);
+}
+
 TEST(Crossing, OfAProcessDiffersFromAThreadsOnlyByWhoIsWoken) {
   auto p = all_parameters(1e-6);
   EXPECT_DOUBLE_EQ(crossing_cost("process-futex")->cost(p), crossing_cost("thread")->cost(p));
@@ -284,6 +291,8 @@ TEST(Density, TheSmallestBoundCounts) {
   EXPECT_EQ(maps.domains, 13106);
   EXPECT_EQ(maps.limit, "vm.max_map_count");
   EXPECT_TRUE(std::isinf(density_bound({}, host).domains));
+  EXPECT_EQ(density_bound(*domain_footprint("segment"), host).domains, 4096);
+  EXPECT_EQ(density_bound(*domain_footprint("segment"), host).limit, "segments");
 }
 
 TEST(Density, MemoryBoundsTooWhenItIsKnown) {

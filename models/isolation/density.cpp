@@ -17,6 +17,7 @@ DensityBound density_bound(const DomainFootprint& domain, const HostLimits& host
   consider(domain.processes, host.processes, "tasks");
   consider(domain.descriptors, host.descriptors, "descriptors");
   consider(domain.memory, host.memory, "memory");
+  consider(domain.segments, host.segments, "segments");
   return bound;
 }
 

@@ -30,6 +30,9 @@ Structure wasm_pooled_structure();
 Structure pie_structure();
 Structure pie_dynamic_structure();
 
+// segment.cpp
+Structure segment_structure();
+
 // kvm.cpp
 Structure kvm_structure();
 

@@ -23,6 +23,7 @@ const std::vector<std::pair<std::string, Structure>>& structures() {
       {"safe-rust", safe_rust_structure()},
       {"pie", pie_structure()},
       {"pie-dynamic", pie_dynamic_structure()},
+      {"segment", segment_structure()},
       {"picoprocess", picoprocess_structure()},
       {"kvm", kvm_structure()},
   };

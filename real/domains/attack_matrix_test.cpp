@@ -88,7 +88,8 @@ TEST_P(NoBoundary, ShowsAsNone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mechanisms, NoBoundary,
-                         testing::Values("call", "coroutine", "thread", "pie", "pie-dynamic"),
+                         testing::Values("call", "coroutine", "thread", "pie", "pie-dynamic",
+                                         "segment"),
                          [](const auto& each) {
                            std::string name = each.param;
                            std::replace(name.begin(), name.end(), '-', '_');

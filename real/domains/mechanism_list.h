@@ -20,6 +20,7 @@ Mechanism wasm_pooled_mechanism();
 Mechanism safe_rust_mechanism();
 Mechanism pie_mechanism();
 Mechanism pie_dynamic_mechanism();
+Mechanism segment_mechanism();
 Mechanism kvm_mechanism();
 Mechanism qemu_microvm_mechanism();
 Mechanism picoprocess_mechanism();

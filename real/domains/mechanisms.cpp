@@ -4,6 +4,8 @@
 namespace missive::domains {
 
 const std::vector<Mechanism>& mechanisms() {
+  // A line each.
+  // clang-format off
   static const std::vector<Mechanism> all = {
       call_mechanism(),
       coroutine_mechanism(),
@@ -19,12 +21,14 @@ const std::vector<Mechanism>& mechanisms() {
       safe_rust_mechanism(),
       pie_mechanism(),
       pie_dynamic_mechanism(),
+      segment_mechanism(),
       picoprocess_mechanism(),
       container_bwrap_mechanism(),
       container_crun_mechanism(),
       kvm_mechanism(),
       qemu_microvm_mechanism(),
   };
+  // clang-format on
   return all;
 }
 

@@ -31,7 +31,25 @@ using trap_detail::ThreadState;
 // too late.
 int overdue_signal() { return SIGRTMIN + 5; }
 
-struct sigaction previous_segv, previous_bus;
+constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+struct sigaction previous[std::size(kFaults)];
+
+std::atomic<std::uint64_t (*)(std::uint16_t)> thread_pointer_of_segment{nullptr};
+
+std::uint16_t code_segment_of(const ucontext_t& context) {
+  return static_cast<std::uint16_t>(context.uc_mcontext.gregs[REG_CSGSFS]);
+}
+
+// First of all in a handler; see set_thread_pointer_of_segment().
+[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void
+restore_thread_pointer(const ucontext_t& context) {
+  constexpr std::uint16_t kLocalTable = 4;  // of a selector
+  const std::uint16_t code = code_segment_of(context);
+  if ((code & kLocalTable) == 0) return;
+  const auto find = thread_pointer_of_segment.load(std::memory_order_relaxed);
+  const std::uint64_t base = find == nullptr ? 0 : find(code);
+  if (base != 0) asm volatile("mov %0, %%fs\n wrfsbase %1" : : "r"(0), "r"(base) : "memory");
+}
 
 // Frames of contained code are probed page by page (-fstack-clash-protection, Rust's stack probes),
 // so an overflow faults near the stack pointer, which is below the frame that made the call: the
@@ -45,7 +63,8 @@ bool is_stack_overflow(const siginfo_t& info, const ucontext_t& context) {
 }
 
 void hand_on(int signal, siginfo_t* info, void* context) {
-  const struct sigaction& before = signal == SIGBUS ? previous_bus : previous_segv;
+  const auto which = std::find(std::begin(kFaults), std::end(kFaults), signal) - kFaults;
+  const struct sigaction& before = previous[which];
   if (before.sa_flags & SA_SIGINFO) return before.sa_sigaction(signal, info, context);
   if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
     return before.sa_handler(signal);
@@ -55,9 +74,13 @@ void hand_on(int signal, siginfo_t* info, void* context) {
   ::sigaction(signal, &fatal, nullptr);
 }
 
-void on_fault(int signal, siginfo_t* info, void* context) {
+[[gnu::noinline]] void judge_fault(int signal, siginfo_t* info, void* context) {
+  const bool access = signal == SIGSEGV || signal == SIGBUS;
   const TrapScope* scope = state.active.load(std::memory_order_relaxed);
-  if (scope != nullptr && info->si_code > 0) {
+  if (scope != nullptr && info->si_code > 0 && scope->code_segment != 0 &&
+      scope->code_segment == code_segment_of(*static_cast<ucontext_t*>(context)))
+    raise_trap(access ? Trap::out_of_bounds : Trap::illegal);
+  if (scope != nullptr && info->si_code > 0 && access) {
     const auto* address = static_cast<const std::byte*>(info->si_addr);
     const auto& guarded = scope->guarded;
     if (address >= guarded.data() && address < guarded.data() + guarded.size())
@@ -68,13 +91,25 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   hand_on(signal, info, context);
 }
 
-void on_overdue(int, siginfo_t*, void*) {
+[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void on_fault(
+    int signal, siginfo_t* info, void* context) {
+  restore_thread_pointer(*static_cast<ucontext_t*>(context));
+  judge_fault(signal, info, context);
+}
+
+[[gnu::noinline]] void judge_deadline() {
   ThreadState& t = state;
   // The call may have ended by itself meanwhile. This handler runs on the calling thread, so what
   // it sees cannot change under it.
   if (t.active.load(std::memory_order_relaxed) != nullptr &&
       t.overdue.load(std::memory_order_relaxed) == t.calls.load(std::memory_order_relaxed))
     raise_trap(Trap::deadline);
+}
+
+[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void on_overdue(
+    int, siginfo_t*, void* context) {
+  restore_thread_pointer(*static_cast<ucontext_t*>(context));
+  judge_deadline();
 }
 
 // Looks at every thread that calls from time to time and signals those whose call is overdue.
@@ -255,12 +290,16 @@ void raise_trap(Trap trap, int code) {
   __builtin_longjmp(state.jump, 1);
 }
 
+void set_thread_pointer_of_segment(std::uint64_t (*find)(std::uint16_t code_segment)) {
+  thread_pointer_of_segment.store(find, std::memory_order_relaxed);
+}
+
 void prepare_traps(std::chrono::nanoseconds deadline) {
   static std::once_flag once;
   std::call_once(once, [] {
     install(overdue_signal(), on_overdue, nullptr);
-    install(SIGSEGV, on_fault, &previous_segv);
-    install(SIGBUS, on_fault, &previous_bus);
+    for (std::size_t i = 0; i < std::size(kFaults); ++i)
+      install(kFaults[i], on_fault, &previous[i]);
     ::pthread_atfork([] { watchdog().before_fork(); }, [] { watchdog().after_fork_in_parent(); },
                      [] { watchdog().after_fork_in_child(); });
   });
@@ -277,6 +316,8 @@ std::string describe(Trap trap) {
       return "overflowed the stack";
     case Trap::deadline:
       return "did not answer within its deadline";
+    case Trap::illegal:
+      return "executed what cannot be executed";
     case Trap::guest:
       return "failed a check of its own";
   }

@@ -9,9 +9,9 @@
 // mask is saved (sigsetjmp(3) with a mask is a system call, twenty times the price of the call),
 // because the handlers are installed with SA_NODEFER and an empty mask: there is none to restore.
 //
-// Faults are SIGSEGV and SIGBUS on an alternate stack, one for each thread that ever called
-// (sigaltstack(2)). A fault that is not the contained code's own goes to whoever handled the signal
-// before, so that a crash of this program stays one.
+// Faults are SIGSEGV, SIGBUS, SIGILL and SIGFPE on an alternate stack, one for each thread that
+// ever called (sigaltstack(2)). A fault that is not the contained code's own goes to whoever
+// handled the signal before, so that a crash of this program stays one.
 
 #include <atomic>
 #include <chrono>
@@ -27,7 +27,8 @@ enum class Trap : int {
   out_of_bounds,  // touched its own guarded memory where it may not
   stack_overflow,
   deadline,
-  guest,  // its own check failed; Outcome::code says which
+  illegal,  // an instruction that cannot be executed; only of code in a segment of its own
+  guest,    // its own check failed; Outcome::code says which
 };
 
 struct Outcome {
@@ -40,7 +41,14 @@ struct Outcome {
 struct TrapScope {
   std::span<const std::byte> guarded;
   std::chrono::nanoseconds deadline{0};
+  // Selector of a segment of this process (x86): whatever code in it does wrong is the call's own.
+  std::uint16_t code_segment = 0;
 };
+
+// How a handler finds this program's thread pointer (FS base) when a signal has interrupted code in
+// a segment of this process, which may have loaded FS. `find` is called with whatever that is, so
+// it uses nothing thread-local.
+void set_thread_pointer_of_segment(std::uint64_t (*find)(std::uint16_t code_segment));
 
 namespace trap_detail {
 

@@ -53,6 +53,7 @@ constexpr Condition kConditions[] = {
     {"affinity_move", second_cpu_unavailable},
     {"kvm_exit", kvm_unavailable},
     {"kvm_end", kvm_unavailable},
+    {"segment_table_write", segment_table_unavailable},
 };
 
 }  // namespace
@@ -86,6 +87,10 @@ std::vector<IsolationMicro> alone() {
       {"fs_base_write", "wrfsbase of the value that is there", call, !byte, !item, fs_base_write},
       {"processor_question", "cpuid, which a hypervisor answers", call, !byte, !item,
        processor_question},
+      {"far_jump", "far jumps between 64-bit and 32-bit code", call, !byte, !item, far_jump},
+      {"segment_load", "loads of a segment register", call, !byte, !item, segment_load},
+      {"segment_table_write", "modify_ldt(2) of an entry, filled and emptied", call, !byte, !item,
+       segment_table_write},
       {"system_call", "getppid(2)", call, !byte, !item, system_call},
       {"futex_pair", "a FUTEX_WAKE without waiter and a FUTEX_WAIT that finds another value", call,
        !byte, !item, futex_pair},

@@ -26,6 +26,11 @@ void wake_many_threads(Sampler& sample);
 void wake_many_processes(Sampler& sample);
 void line_transfer(Sampler& sample);
 
+// micro_segment.cpp
+void far_jump(Sampler& sample);
+void segment_load(Sampler& sample);
+void segment_table_write(Sampler& sample);
+
 // micro_memory.cpp
 void anonymous_touch(Sampler& sample);
 void file_write_touch(Sampler& sample);
@@ -90,6 +95,7 @@ void descriptor_pass(Sampler& sample);
 std::string fs_base_write_unavailable();
 std::string second_cpu_unavailable();
 std::string kvm_unavailable();
+std::string segment_table_unavailable();
 std::string namespaces_unavailable();
 std::string mounts_unavailable();
 
