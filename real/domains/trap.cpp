@@ -40,16 +40,38 @@ std::uint16_t code_segment_of(const ucontext_t& context) {
   return static_cast<std::uint16_t>(context.uc_mcontext.gregs[REG_CSGSFS]);
 }
 
-// First of all in a handler; see set_thread_pointer_of_segment().
-[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void
-restore_thread_pointer(const ucontext_t& context) {
-  constexpr std::uint16_t kLocalTable = 4;  // of a selector
-  const std::uint16_t code = code_segment_of(context);
-  if ((code & kLocalTable) == 0) return;
-  const auto find = thread_pointer_of_segment.load(std::memory_order_relaxed);
-  const std::uint64_t base = find == nullptr ? 0 : find(code);
-  if (base != 0) asm volatile("mov %0, %%fs\n wrfsbase %1" : : "r"(0), "r"(base) : "memory");
-}
+std::atomic<std::uint64_t (*)()> thread_pointer_of_guest{nullptr};
+
+// First of all in a handler, and until its end: this program's thread pointer, when the interrupted
+// code had another.
+class HostThreadPointer {
+ public:
+  [[gnu::always_inline]] explicit HostThreadPointer(const void* context) {
+    constexpr std::uint16_t kLocalTable = 4;  // of a selector
+    const std::uint16_t code = code_segment_of(*static_cast<const ucontext_t*>(context));
+    std::uint64_t base = 0;
+    if ((code & kLocalTable) != 0) {
+      const auto find = thread_pointer_of_segment.load(std::memory_order_relaxed);
+      if (find != nullptr) base = find(code);
+    } else {
+      const auto find = thread_pointer_of_guest.load(std::memory_order_relaxed);
+      if (find != nullptr) base = find();
+    }
+    if (base == 0) return;
+    changed_ = true;
+    asm volatile("rdfsbase %0" : "=r"(before_));
+    asm volatile("mov %0, %%fs\n wrfsbase %1" : : "r"(0), "r"(base) : "memory");
+  }
+  [[gnu::always_inline]] ~HostThreadPointer() {
+    if (changed_) asm volatile("wrfsbase %0" : : "r"(before_) : "memory");
+  }
+  HostThreadPointer(const HostThreadPointer&) = delete;
+  HostThreadPointer& operator=(const HostThreadPointer&) = delete;
+
+ private:
+  std::uint64_t before_ = 0;
+  bool changed_ = false;
+};
 
 // Frames of contained code are probed page by page (-fstack-clash-protection, Rust's stack probes),
 // so an overflow faults near the stack pointer, which is below the frame that made the call: the
@@ -77,6 +99,10 @@ void hand_on(int signal, siginfo_t* info, void* context) {
 [[gnu::noinline]] void judge_fault(int signal, siginfo_t* info, void* context) {
   const bool access = signal == SIGSEGV || signal == SIGBUS;
   const TrapScope* scope = state.active.load(std::memory_order_relaxed);
+  if (scope != nullptr && scope->leave != nullptr) {
+    if (info->si_code > 0 && scope->leave(signal, context)) return;
+    return hand_on(signal, info, context);
+  }
   if (scope != nullptr && info->si_code > 0 && scope->code_segment != 0 &&
       scope->code_segment == code_segment_of(*static_cast<ucontext_t*>(context)))
     raise_trap(access ? Trap::out_of_bounds : Trap::illegal);
@@ -93,23 +119,26 @@ void hand_on(int signal, siginfo_t* info, void* context) {
 
 [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void on_fault(
     int signal, siginfo_t* info, void* context) {
-  restore_thread_pointer(*static_cast<ucontext_t*>(context));
+  const HostThreadPointer own(context);
   judge_fault(signal, info, context);
 }
 
-[[gnu::noinline]] void judge_deadline() {
+[[gnu::noinline]] void judge_deadline(void* context) {
   ThreadState& t = state;
+  const TrapScope* scope = t.active.load(std::memory_order_relaxed);
   // The call may have ended by itself meanwhile. This handler runs on the calling thread, so what
   // it sees cannot change under it.
-  if (t.active.load(std::memory_order_relaxed) != nullptr &&
-      t.overdue.load(std::memory_order_relaxed) == t.calls.load(std::memory_order_relaxed))
-    raise_trap(Trap::deadline);
+  if (scope == nullptr ||
+      t.overdue.load(std::memory_order_relaxed) != t.calls.load(std::memory_order_relaxed))
+    return;
+  if (scope->leave == nullptr) raise_trap(Trap::deadline);
+  scope->leave(0, context);
 }
 
 [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void on_overdue(
     int, siginfo_t*, void* context) {
-  restore_thread_pointer(*static_cast<ucontext_t*>(context));
-  judge_deadline();
+  const HostThreadPointer own(context);
+  judge_deadline(context);
 }
 
 // Looks at every thread that calls from time to time and signals those whose call is overdue.
@@ -292,6 +321,10 @@ void raise_trap(Trap trap, int code) {
 
 void set_thread_pointer_of_segment(std::uint64_t (*find)(std::uint16_t code_segment)) {
   thread_pointer_of_segment.store(find, std::memory_order_relaxed);
+}
+
+void set_thread_pointer_of_guest(std::uint64_t (*find)()) {
+  thread_pointer_of_guest.store(find, std::memory_order_relaxed);
 }
 
 void prepare_traps(std::chrono::nanoseconds deadline) {

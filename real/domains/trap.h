@@ -43,12 +43,19 @@ struct TrapScope {
   std::chrono::nanoseconds deadline{0};
   // Selector of a segment of this process (x86): whatever code in it does wrong is the call's own.
   std::uint16_t code_segment = 0;
+  // For code that has a way out of its own: called by a signal's handler instead of leaving by a
+  // jump, when the call is overdue (`fault` is 0) or has met a fault (the signal). Execution goes
+  // on as `context`, a ucontext_t, says then. False: that fault is not the call's own.
+  bool (*leave)(int fault, void* context) = nullptr;
 };
 
 // How a handler finds this program's thread pointer (FS base) when a signal has interrupted code in
 // a segment of this process, which may have loaded FS. `find` is called with whatever that is, so
 // it uses nothing thread-local.
 void set_thread_pointer_of_segment(std::uint64_t (*find)(std::uint16_t code_segment));
+// The same for 64-bit code that runs with an FS base of its own; `find` returns 0 where this
+// program's is in place.
+void set_thread_pointer_of_guest(std::uint64_t (*find)());
 
 namespace trap_detail {
 
@@ -102,6 +109,23 @@ template <auto Work, typename Argument>
   state.active.store(nullptr, kRelaxed);
   return {};
 }
+
+// Has the watchdog look at what happens while this lives, for a scope with `leave`. Cost: a few
+// stores.
+class Watched {
+ public:
+  explicit Watched(const TrapScope& scope) {
+    trap_detail::ThreadState& t = trap_detail::state;
+    if (!t.armed) [[unlikely]]
+      trap_detail::arm_thread();
+    t.deadline_ns.store(scope.deadline.count(), std::memory_order_relaxed);
+    t.calls.store(t.calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    t.active.store(&scope, std::memory_order_release);
+  }
+  ~Watched() { trap_detail::state.active.store(nullptr, std::memory_order_relaxed); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+};
 
 // "touched memory outside its own", ... for messages.
 std::string describe(Trap trap);

@@ -78,8 +78,10 @@ std::unique_ptr<Domain> start_from(const std::string& loader, const std::string&
   return start_service(
       "pie-dynamic", path,
       std::make_unique<Loaded>(loader_pool(loader, path, kServiceSizes),
-                               std::make_unique<HostCalls>(std::string(), kMostServiceOutput)),
-      command_line(loader, path, "pie-domain", {.arguments = {}, .environment = {}, .input = {}}),
+                               std::make_unique<HostCalls>(std::string(), kMostServiceOutput),
+                               options.deadline),
+      command_line(loader, path, "pie-domain",
+                   {.arguments = {}, .environment = {}, .input = {}, .deadline = {}}),
       options);
 }
 
@@ -141,10 +143,10 @@ ProgramResult run_program(const std::string& path, const ProgramOptions& options
   require_gate(path);
   auto calls = std::make_unique<HostCalls>(options.input, options.most_output);
   const HostCalls& world = *calls;
-  Loaded program(loader_pool(loader, path, kProgramSizes), std::move(calls));
+  Loaded program(loader_pool(loader, path, kProgramSizes), std::move(calls), options.deadline);
   program.start(command_line(loader, path, path, options), nullptr);
   const Guest& end = program.guest();
-  return {end.status, end.signal, world.output(1), world.output(2)};
+  return {end.status, end.signal, end.late, world.output(1), world.output(2)};
 }
 
 }  // namespace missive::domains::pie

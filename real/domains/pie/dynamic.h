@@ -5,6 +5,7 @@
 // library, stack, heap and thread-local storage of its own; its system calls are answered as
 // host_calls.h says. No boundary.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,17 +19,19 @@ struct ProgramOptions {
   std::vector<std::string> environment{"PATH=/usr/bin:/bin", "LC_ALL=C"};
   std::string input;                       // its standard input
   std::size_t most_output = 64ULL << 20U;  // of each of the two; then it gets EFBIG
+  std::chrono::milliseconds deadline{0};   // 0: none
 };
 
 struct ProgramResult {
   int status = 0;        // as a shell tells it: 128 + n for signal n
-  int signal = 0;        // that the program sent itself (abort(3)); 0: it exited
+  int signal = 0;        // that ended the program; 0: it exited
+  bool late = false;     // it was ended, because it had not come to its end within the deadline
   std::string out, err;  // what it wrote
 };
 
-// Runs the program at `path` to its end. A program that crashes takes this process with it. Throws
-// InputError for a file that is not there or not a dynamic PIE (elf.h), or whose loader is not
-// there; NotAvailable; RunError for a limit of the host.
+// Runs the program at `path` to its end, be that a fault of its own code. Throws InputError for a
+// file that is not there or not a dynamic PIE (elf.h), or whose loader is not there; NotAvailable;
+// RunError for a limit of the host.
 ProgramResult run_program(const std::string& path, const ProgramOptions& options);
 
 // A domain from the service program at `path` (guest/link.h). Throws as run_program() does, and

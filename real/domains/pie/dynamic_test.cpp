@@ -119,6 +119,27 @@ TEST_F(Programs, OutputIsBounded) {
   EXPECT_EQ(r.out.substr(0, 4), "y\ny\n");
 }
 
+TEST_F(Programs, ACrashEndsTheProgramOnly) {
+  // More nesting than the stack has room for.
+  const std::string script = "echo begun\necho $((" + std::string(400'000, '(') + "1\n";
+  const ProgramResult r = run("/bin/dash", {}, script + std::string(400'000, ')') + "))\n");
+  EXPECT_EQ(r.signal, 11);
+  EXPECT_EQ(r.status, 139);
+  EXPECT_EQ(r.out, "begun\n");
+}
+
+TEST_F(Programs, AProgramThatNeverEndsIsEnded) {
+  ProgramOptions options;
+  options.deadline = std::chrono::milliseconds(60);
+  options.arguments = {"-c", "echo begun; while :; do :; done"};
+  const ProgramResult loop = run_program("/bin/dash", options);
+  EXPECT_TRUE(loop.late);
+  EXPECT_EQ(loop.out, "begun\n");
+  options.arguments = {"100"};
+  EXPECT_TRUE(run_program("/bin/sleep", options).late);
+  EXPECT_FALSE(run_program("/bin/true", options).late);
+}
+
 TEST_F(Programs, LeaveNothingBehind) {
   const auto once = [] { return run("/bin/ls", {"-l", "/"}).out.size(); };
   EXPECT_GT(once(), 0U);
@@ -239,7 +260,7 @@ TEST_F(BadPrograms, AProgramThatOffersNoServiceIsNoDomain) {
     start_program("/bin/false", {});
     FAIL();
   } catch (const RunError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("/bin/false: the program ended with exit status 1 before"));
+    EXPECT_THAT(e.what(), HasSubstr("/bin/false: the program ended by exit status 1 before"));
   }
 }
 

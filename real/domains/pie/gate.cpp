@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/trap.h"
 
 namespace missive::domains::pie {
 
@@ -27,7 +28,7 @@ struct ThreadState {
   std::uint64_t stack = 0;      // 16: the host's stack while the guest runs
   volatile char selector = 0;   // 24: 0 system calls go to the kernel, 1 they are caught
   bool armed = false;           // Syscall User Dispatch is on in this thread
-  Guest* guest = nullptr;       // 32
+  Guest* guest = nullptr;       // 32: whose call it is; null when there is none
 };
 static_assert(offsetof(ThreadState, fs) == 8 && offsetof(ThreadState, stack) == 16 &&
               offsetof(ThreadState, selector) == 24 && offsetof(ThreadState, guest) == 32);
@@ -193,7 +194,16 @@ void finish(ThreadState& thread, ucontext_t& frame) {
   thread->selector = 1;
 }
 
+// Asked by signal handlers that may have interrupted a guest (trap.h).
+[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] std::uint64_t
+host_thread_pointer() {
+  const ThreadState* thread;
+  asm volatile("rdgsbase %0" : "=r"(thread));
+  return thread == nullptr ? 0 : thread->fs;
+}
+
 void install_handler() {
+  set_thread_pointer_of_guest(host_thread_pointer);
   KernelAction action{};
   action.handler = on_system_call;
   action.flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | kRestorerGiven;
@@ -286,6 +296,22 @@ std::string gate_unavailable() {
   return {};
 }
 
+bool leave_guest(int fault, void* context) {
+  if (state.guest == nullptr) return false;
+  Guest& guest = *state.guest;
+  greg_t* r = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  if (fault != 0) {
+    if (!made_by(guest, reinterpret_cast<const std::byte*>(r[REG_RIP]))) return false;
+    guest.signal = fault;
+    guest.status = 128 + fault;
+  }
+  guest.ended = true;
+  guest.late = fault == 0;
+  // A guest whose system call is being answered goes when it is, which the signal has interrupted.
+  if (state.selector != 0) r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_return);
+  return true;
+}
+
 GateUse::GateUse() { domains_alive.fetch_add(1, std::memory_order_relaxed); }
 GateUse::~GateUse() {
   if (domains_alive.fetch_sub(1, std::memory_order_relaxed) == 1 && state.armed) arms.disarm();
@@ -296,6 +322,7 @@ void start_guest(Guest& guest, std::uint64_t entry, std::uint64_t stack) {
   thread.guest = &guest;
   // Until it sets its own, FS base is 0 for it, as after execve(2).
   missive_pie_start(&thread, entry, stack, 0);
+  thread.guest = nullptr;
 }
 
 void (*guest_ready())(missive_pie_link*, missive_pie_service) { return missive_pie_ready; }
@@ -304,7 +331,10 @@ std::int64_t call_guest(Guest& guest, std::int32_t entry, const std::uint8_t* re
                         std::size_t size, std::uint8_t* reply, std::size_t capacity) {
   ThreadState& thread = armed_state();
   thread.guest = &guest;
-  return missive_pie_call(&thread, &guest, entry, request, size, reply, capacity);
+  const std::int64_t answer =
+      missive_pie_call(&thread, &guest, entry, request, size, reply, capacity);
+  thread.guest = nullptr;
+  return answer;
 }
 
 }  // namespace missive::domains::pie

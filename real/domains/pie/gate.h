@@ -9,7 +9,8 @@
 // protection: the guest can write all of it, the selector too.
 //
 // A signal handler of the host that runs while the guest does finds the guest's FS base: it must
-// not touch thread-local variables. Its system calls, made outside the guest's image, work.
+// not touch thread-local variables (those of trap.h put the host's back first). Its system calls,
+// made outside the guest's image, work.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +35,8 @@ struct Guest {
 
   bool ended = false;  // it called exit(2) or exit_group(2), or sent itself a signal
   int status = 0;
-  int signal = 0;  // that ended it; 0: none did
+  int signal = 0;     // that ended it; 0: none did
+  bool late = false;  // it was ended, because it did not come back within the deadline
   Slot slot;
   SystemCalls* calls = nullptr;  // never null when it runs
   std::size_t heap_break = 0;    // from the start of slot.heap, for brk(2)
@@ -57,6 +59,10 @@ class GateUse {
   GateUse(const GateUse&) = delete;
   GateUse& operator=(const GateUse&) = delete;
 };
+
+// To be put into TrapScope::leave: ends the guest that runs, and its call returns, when it is late
+// or its own code has met a fault.
+bool leave_guest(int fault, void* context);
 
 // Runs the program from its entry, `stack` pointing at argc (System V ABI, process
 // initialisation), until it is ready or has ended.

@@ -19,7 +19,8 @@ class PieDomain final : public Domain {
       : mechanism_(mechanism),
         limit_(options.max_message),
         loaded_(std::move(loaded)),
-        guest_(loaded_->guest()) {
+        guest_(loaded_->guest()),
+        scope_(loaded_->scope()) {
     if (options.shared_bytes > 0)
       shared_ =
           Mapping::anonymous(options.shared_bytes, std::string(mechanism) + ": shared memory");
@@ -27,7 +28,7 @@ class PieDomain final : public Domain {
     loaded_->start(arguments, &link);
     if (!guest_.ended) return;
     const std::string limit = map_limit_reached();
-    throw RunError(program + ": the program ended with " + how_it_ended(guest_) +
+    throw RunError(program + ": the program ended by " + how_it_ended(guest_) +
                    " before it offered its service" +
                    (guest_.log.empty() ? "" : ", saying: " + guest_.log) +
                    (limit.empty() ? "" : "; no map entry left: " + limit));
@@ -40,11 +41,14 @@ class PieDomain final : public Domain {
       check_message(mechanism_, request.size(), reply.size(), limit_);
     if (guest_.ended) [[unlikely]]
       throw DomainFault(std::string(mechanism_) + ": the domain has ended");
-    const std::int64_t answer =
-        call_guest(guest_, static_cast<std::int32_t>(entry), as_bytes(request), request.size(),
-                   as_bytes(reply), reply.size());
+    std::int64_t answer = 0;
+    {
+      const Watched watched(scope_);
+      answer = call_guest(guest_, static_cast<std::int32_t>(entry), as_bytes(request),
+                          request.size(), as_bytes(reply), reply.size());
+    }
     if (guest_.ended) [[unlikely]]
-      throw DomainFault(std::string(mechanism_) + ": the domain ended during a call, " +
+      throw DomainFault(std::string(mechanism_) + ": the domain ended during a call, by " +
                         how_it_ended(guest_));
     return checked_answer(mechanism_, answer, reply.size());
   }
@@ -57,12 +61,17 @@ class PieDomain final : public Domain {
   Mapping shared_;
   std::unique_ptr<Loaded> loaded_;
   Guest& guest_;
+  const TrapScope& scope_;
 };
 
 }  // namespace
 
-Loaded::Loaded(std::shared_ptr<Pool> pool, std::unique_ptr<SystemCalls> calls)
+Loaded::Loaded(std::shared_ptr<Pool> pool, std::unique_ptr<SystemCalls> calls,
+               std::chrono::nanoseconds deadline)
     : pool_(std::move(pool)), calls_(std::move(calls)) {
+  scope_.deadline = deadline;
+  scope_.leave = leave_guest;
+  prepare_traps(deadline);
   guest_.calls = calls_.get();
   guest_.slot = pool_->take();
   guest_.heap_top = guest_.slot.heap.size();
@@ -76,11 +85,13 @@ Loaded::~Loaded() {
 
 void Loaded::start(const StartArguments& arguments, const missive_pie_link* link) {
   const Program& program = pool_->program();
+  const Watched watched(scope_);
   start_guest(guest_, reinterpret_cast<std::uint64_t>(guest_.slot.base) + program.entry,
               build_stack(program, guest_.slot, arguments, link));
 }
 
 std::string how_it_ended(const Guest& guest) {
+  if (guest.late) return "the deadline";
   if (guest.signal == 0) return "exit status " + std::to_string(guest.status);
   return "signal " + std::to_string(guest.signal) + " (" + ::strsignal(guest.signal) + ")";
 }

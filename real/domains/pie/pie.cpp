@@ -45,9 +45,10 @@ std::span<const std::byte> built_in_image() {
 std::unique_ptr<Domain> start(std::shared_ptr<Pool> pool, const DomainOptions& options) {
   static const StartArguments arguments{{"pie-domain"}, {}};
   const std::string name = pool->name();
-  return start_service("pie", name,
-                       std::make_unique<Loaded>(std::move(pool), std::make_unique<OwnCalls>()),
-                       arguments, options);
+  return start_service(
+      "pie", name,
+      std::make_unique<Loaded>(std::move(pool), std::make_unique<OwnCalls>(), options.deadline),
+      arguments, options);
 }
 
 }  // namespace missive::domains::pie

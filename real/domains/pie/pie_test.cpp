@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/attacks.h"
 #include "real/domains/pie/guest/link.h"
 #include "real/domains/resources_testing.h"
 #include "real/process.h"
@@ -157,6 +158,45 @@ TEST_P(EitherPie, ADomainThatExitsIsAFaultAndTheHostLives) {
   EXPECT_EQ(probe(*other).calls, 1U);
 }
 
+TEST_P(EitherPie, AFaultOfTheGuestsOwnCodeEndsTheDomainOnly) {
+  struct {
+    Attack attack;
+    const char* signal;
+  } const faults[] = {{Attack::crash, "signal 4"}, {Attack::wild_write, "signal 11"}};
+  const auto other = create();
+  const std::uint64_t nowhere[] = {64, 0};
+  for (const auto& each : faults) {
+    const auto domain = create();
+    try {
+      domain->call(entry_of(each.attack), std::as_bytes(std::span(nowhere)), {});
+      FAIL();
+    } catch (const DomainFault& e) {
+      EXPECT_THAT(e.what(), HasSubstr(each.signal));
+    }
+    EXPECT_THROW(domain->call(Entry::null, {}, {}), DomainFault);
+    EXPECT_GT(probe(*other).calls, 0U);
+  }
+}
+
+TEST_P(EitherPie, AnEndlessLoopOrSleepEndsWithTheDeadline) {
+  static thread_local int mine = 5;
+  for (const Attack attack : {Attack::endless_loop, Attack::never_return}) {
+    DomainOptions options;
+    options.deadline = std::chrono::milliseconds(60);
+    const auto domain = create(options), other = create(options);
+    Bytes reply(8);
+    try {
+      domain->call(entry_of(attack), {}, reply);
+      FAIL();
+    } catch (const DomainFault& e) {
+      EXPECT_THAT(e.what(), HasSubstr("ended during a call, by the deadline"));
+    }
+    EXPECT_EQ(mine, 5);
+    EXPECT_THROW(domain->call(Entry::null, {}, reply), DomainFault);
+    EXPECT_EQ(probe(*other).calls, 1U);
+  }
+}
+
 TEST_P(EitherPie, AChildOfForkMayUseDomainsToo) {
   const auto domain = create();
   probe(*domain);
@@ -246,7 +286,7 @@ TEST_F(Pie, AProgramThatIsNoServiceIsRefusedWithItsExitStatus) {
     start(std::make_shared<Pool>(file, "other.elf"), {});
     FAIL();
   } catch (const RunError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("other.elf: the program ended with exit status 42"));
+    EXPECT_THAT(e.what(), HasSubstr("other.elf: the program ended by exit status 42"));
   }
   EXPECT_EQ(count_fds(), fds);
   EXPECT_EQ(count_maps("missive-pie"), 0U);

@@ -98,6 +98,8 @@ class Block {
         map_code(base_ + s.first_page(), s.end_page() - s.first_page(),
                  PROT_READ | (s.execute ? PROT_EXEC : 0),
                  pool_.at_offsets_ ? page_down(s.offset) : s.first_page());
+    std::byte* stack = base_ + pool_.data_start_ + pool_.stride_ - pool_.sizes_.stack;
+    if (::mprotect(stack - kPage, kPage, PROT_NONE) != 0) map_failed(pool_.name_, "a guard page");
   }
 
   Pool& pool_;
@@ -160,7 +162,10 @@ void Pool::lay_out() {
   if (stride_ / kPage % 2 == 0) stride_ += kPage;
   slots_per_block_ = std::max<std::size_t>(1, data_start_ / stride_);
   packed_ = read_only == 1 && slots_per_block_ > 1 && !at_offsets_;
-  if (!packed_) slots_per_block_ = 1;
+  if (!packed_) {
+    slots_per_block_ = 1;
+    stride_ += kPage;  // below the stack nobody may touch it; packed, it would take map entries
+  }
   stored_.resize(packed_ ? kCopies : 1, at_offsets_);
 }
 
@@ -207,7 +212,8 @@ Slot Pool::take() {
   slot.base = slot.block->base() + slot.index * stride_;
   std::byte* at = slot.base + data_start_;
   slot.data = {at, data_bytes_};
-  slot.heap = {at + data_bytes_, stride_ - data_bytes_ - sizes_.stack};
+  const std::uint64_t guard = packed_ ? 0 : kPage;
+  slot.heap = {at + data_bytes_, stride_ - data_bytes_ - guard - sizes_.stack};
   slot.stack = {at + stride_ - sizes_.stack, sizes_.stack};
   fill(slot);
   return slot;
