@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "models/error.h"
 #include "real/domains/pie/gate.h"
@@ -24,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing_resources::count_fds;
 using testing_resources::count_maps;
 using testing_resources::map_limit;
@@ -138,6 +138,11 @@ TEST_F(Programs, AProgramThatNeverEndsIsEnded) {
   options.arguments = {"100"};
   EXPECT_TRUE(run_program("/bin/sleep", options).late);
   EXPECT_FALSE(run_program("/bin/true", options).late);
+  // open(2) of a pipe without a writer: the kernel begins such a call again after a signal.
+  const std::string pipe = (scratch_.path() / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  options.arguments = {pipe};
+  EXPECT_TRUE(run_program("/bin/cat", options).late);
 }
 
 TEST_F(Programs, LeaveNothingBehind) {

@@ -307,8 +307,11 @@ bool leave_guest(int fault, void* context) {
   }
   guest.ended = true;
   guest.late = fault == 0;
-  // A guest whose system call is being answered goes when it is, which the signal has interrupted.
-  if (state.selector != 0) r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_return);
+  // A guest whose system call is being answered goes when it is.
+  if (state.selector != 0)
+    r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_return);
+  else
+    give_up_kernel_call(r[REG_RIP], r[REG_RAX]);
   return true;
 }
 

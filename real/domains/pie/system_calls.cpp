@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kMaxLog = 4096;
 constexpr std::size_t kMaxMaps = 1024;
 
+thread_local volatile bool in_kernel = false;
+
 std::byte* pointer(std::int64_t value) { return reinterpret_cast<std::byte*>(value); }
 std::int64_t number(const void* p) { return reinterpret_cast<std::int64_t>(p); }
 
@@ -83,8 +85,19 @@ std::int64_t write_log(Guest& g, std::int64_t fd, const iovec* parts, std::int64
 }  // namespace
 
 std::int64_t to_kernel(const SystemCall& call) {
+  in_kernel = true;
   const long result = ::syscall(call.number, call.a, call.b, call.c, call.d, call.e, call.f);
+  in_kernel = false;
   return result < 0 ? -errno : result;
+}
+
+void give_up_kernel_call(greg_t& address, greg_t& result) {
+  constexpr unsigned char kSystemCall[] = {0x0f, 0x05};
+  if (!in_kernel ||
+      std::memcmp(reinterpret_cast<const void*>(address), kSystemCall, sizeof kSystemCall) != 0)
+    return;
+  address += sizeof kSystemCall;
+  result = -EINTR;
 }
 
 // A failed brk() is told by the old break, and malloc() goes on with mmap().

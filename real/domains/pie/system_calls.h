@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <ucontext.h>
+
 namespace missive::domains::pie {
 
 struct Guest;
@@ -36,6 +38,10 @@ class OwnCalls final : public SystemCalls {
 
 // By the kernel, as it is.
 std::int64_t to_kernel(const SystemCall& call);
+// For a signal's handler that interrupted to_kernel() in this thread, with the address and the
+// result register it goes on with: a call that would begin now, or again (SA_RESTART), returns
+// EINTR instead.
+void give_up_kernel_call(greg_t& address, greg_t& result);
 
 // Shared by both: brk(2) within the slot's heap, arch_prctl(2), and the end of the program.
 std::int64_t change_break(Guest& guest, std::int64_t wanted);
