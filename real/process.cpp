@@ -146,7 +146,7 @@ std::string run_in_child(const std::function<std::string()>& work,
 void install_interrupt_handler() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = SA_ONSTACK;  // what it interrupts may have no stack for it
+  action.sa_flags = SA_ONSTACK;           // what it interrupts may have no stack for it
   ::sigaction(SIGINT, &action, nullptr);  // no SA_RESTART: waits return and look at the flag
   ::sigaction(SIGTERM, &action, nullptr);
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "models/error.h"
+#include "models/isolation.h"
 #include "real/domains/pie/gate.h"
 #include "real/domains/resources_testing.h"
 #include "real/measure/scratch.h"
@@ -288,6 +289,9 @@ TEST_F(PieDynamic, DomainsGiveEverythingBack) {
     domains.push_back(mechanism("pie-dynamic").create({}));
     ASSERT_EQ(domains.back()->call(Entry::sum, {}, reply), 8U);
   }
+  // How many exactly depends on the C library; the model must not be far off.
+  EXPECT_NEAR(static_cast<double>(count_maps() - maps) / 100, domain_footprint("pie-dynamic")->maps,
+              5);
   EXPECT_LE(count_fds(), fds + 1) << "the loader's file, one for all";
   domains.clear();
   EXPECT_EQ(count_fds(), fds);

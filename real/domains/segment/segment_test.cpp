@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "models/error.h"
+#include "models/isolation.h"
 #include "real/domains/attack_matrix.h"
 #include "real/domains/resources_testing.h"
 #include "real/domains/segment/descriptor_table.h"
@@ -159,6 +160,8 @@ TEST_F(Segment, TheTableOfSegmentsHasAnEndThatIsNamed) {
     EXPECT_THAT(e.what(), HasSubstr("local descriptor table is full: 8192 entries"));
   }
   EXPECT_EQ(domains.size(), kEntries / 2);
+  EXPECT_NEAR(static_cast<double>(count_maps() - maps) / kEntries * 2,
+              domain_footprint("segment")->maps, 0.1);
   EXPECT_TRUE(answers(*domains.front()) && answers(*domains.back()));
   domains.clear();
   EXPECT_LE(count_maps(), maps + 4) << "the test's own heap may have grown";
