@@ -21,6 +21,7 @@ Mechanism safe_rust_mechanism();
 Mechanism pie_mechanism();
 Mechanism pie_dynamic_mechanism();
 Mechanism segment_mechanism();
+Mechanism pkey_mechanism();
 Mechanism kvm_mechanism();
 Mechanism qemu_microvm_mechanism();
 Mechanism picoprocess_mechanism();

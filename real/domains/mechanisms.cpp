@@ -4,7 +4,7 @@
 namespace missive::domains {
 
 const std::vector<Mechanism>& mechanisms() {
-  // A line each.
+  // One line for each:
   // clang-format off
   static const std::vector<Mechanism> all = {
       call_mechanism(),
@@ -22,6 +22,7 @@ const std::vector<Mechanism>& mechanisms() {
       pie_mechanism(),
       pie_dynamic_mechanism(),
       segment_mechanism(),
+      pkey_mechanism(),
       picoprocess_mechanism(),
       container_bwrap_mechanism(),
       container_crun_mechanism(),

@@ -86,9 +86,10 @@ std::vector<std::string> command_line(const Boot& boot, std::size_t channel) {
   const bool kvm = boot.accelerator == Accelerator::kvm;
   // nopat: the mapping of the channel is cached like other memory. No delay for a panic, and a
   // reset then, on which QEMU ends.
-  const std::string kernel_line = fmt::format(
-      "memmap={}K${}K nopat nokaslr mitigations=off quiet panic=-1 reboot=t console=ttyS1",
-      channel / 1024, kernel_memory / 1024);
+  const std::string kept_away =
+      channel > 0 ? fmt::format("memmap={}K${}K ", channel / 1024, kernel_memory / 1024) : "";
+  const std::string kernel_line =
+      kept_away + "nopat nokaslr mitigations=off quiet panic=-1 reboot=t console=ttyS1";
   return {
       kEmulator,     "-no-user-config",
       "-nodefaults", "-no-reboot",

@@ -16,20 +16,13 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/domains/pie/thread_state.h"
+#include "real/domains/pkey/gate.h"
+#include "real/domains/pkey/keys.h"
 #include "real/domains/trap.h"
 
 namespace missive::domains::pie {
 
-// The host's side of a thread. GS base, which 64-bit user code does not use, points at it, so that
-// code entered with the guest's FS base finds it. The switch below knows the offsets.
-struct ThreadState {
-  ThreadState* self = nullptr;  // 0
-  std::uint64_t fs = 0;         // 8: the host's thread pointer
-  std::uint64_t stack = 0;      // 16: the host's stack while the guest runs
-  volatile char selector = 0;   // 24: 0 system calls go to the kernel, 1 they are caught
-  bool armed = false;           // Syscall User Dispatch is on in this thread
-  Guest* guest = nullptr;       // 32: whose call it is; null when there is none
-};
 static_assert(offsetof(ThreadState, fs) == 8 && offsetof(ThreadState, stack) == 16 &&
               offsetof(ThreadState, selector) == 24 && offsetof(ThreadState, guest) == 32);
 static_assert(offsetof(Guest, fs) == 0 && offsetof(Guest, service) == 8 &&
@@ -42,6 +35,7 @@ void missive_pie_start(ThreadState*, std::uint64_t entry, std::uint64_t stack, s
 void missive_pie_ready(missive_pie_link*, missive_pie_service);
 void missive_pie_return();
 void missive_pie_sigreturn();
+void missive_pie_on_system_call(int, siginfo_t*, void*);
 extern const char missive_pie_sigreturn_end[];
 }
 
@@ -128,9 +122,10 @@ missive_pie_sigreturn_end:
 )");
 // clang-format on
 
+constinit thread_local ThreadState state;
+
 namespace {
 
-constinit thread_local ThreadState state;
 std::atomic<long> domains_alive{0};
 
 void write_fs(std::uint64_t value) { asm volatile("wrfsbase %0" : : "r"(value) : "memory"); }
@@ -168,14 +163,23 @@ void finish(ThreadState& thread, ucontext_t& frame) {
     r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_sigreturn);
     return;
   }
-  r[REG_RAX] = by_guest ? guest.calls->answer(guest, call) : to_kernel(call);
-  if (guest.ended) r[REG_RIP] = reinterpret_cast<greg_t>(&missive_pie_return);
+  if (by_guest)
+    r[REG_RAX] = guest.calls->answer(guest, call);
+  else if (guest.rights != 0 && pkey::denies_host(pkey::rights_in_frame(frame.uc_mcontext.fpregs)))
+    r[REG_RAX] = -ENOSYS;  // a guest that jumped to a system call of the host's
+  else
+    r[REG_RAX] = to_kernel(call);
+  if (guest.ended)
+    r[REG_RIP] =
+        reinterpret_cast<greg_t>(guest.rights != 0 ? pkey::guest_return() : &missive_pie_return);
 }
+
+}  // namespace
 
 // Entered with the guest's FS base: nothing thread-local, no stack protector, no instrumentation
 // until the host's is back.
-[[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void on_system_call(
-    int, siginfo_t* info, void* frame) {
+extern "C" [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void
+missive_pie_on_system_call(int, siginfo_t* info, void* frame) {
   if (info->si_code != kCaughtByDispatch) {  // not ours: what would have happened without us
     struct sigaction usual {};
     usual.sa_handler = SIG_DFL;
@@ -185,14 +189,46 @@ void finish(ThreadState& thread, ucontext_t& frame) {
   }
   ThreadState* thread;
   asm volatile("mov %%gs:0, %0" : "=r"(thread));
-  thread->selector = 0;
+  *thread->armed = 0;
   write_fs(thread->fs);
   const int error = errno;
   finish(*thread, *static_cast<ucontext_t*>(frame));
   errno = error;
   write_fs(thread->guest->fs);
-  thread->selector = 1;
+  *thread->armed = 1;
 }
+
+void set_raw_handler(int number, void (*handler)(int, siginfo_t*, void*), std::uint64_t more_flags,
+                     std::uint64_t blocked) {
+  KernelAction action{};
+  action.handler = handler;
+  action.flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | kRestorerGiven | more_flags;
+  action.restorer = missive_pie_sigreturn;
+  action.mask = blocked;
+  if (::syscall(SYS_rt_sigaction, number, &action, nullptr, sizeof action.mask) != 0)
+    throw_errno("pie: sigaction for signal " + std::to_string(number));
+}
+
+void arm_thread(volatile char* selector) {
+  state.self = &state;
+  state.fs = read_fs();
+  write_gs(&state);
+  const auto from = reinterpret_cast<std::uint64_t>(&missive_pie_sigreturn);
+  const auto length = reinterpret_cast<std::uint64_t>(missive_pie_sigreturn_end) - from + 1;
+  *selector = 0;
+  if (::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, from, length, selector) != 0)
+    throw_errno("pie: prctl(PR_SET_SYSCALL_USER_DISPATCH)");
+  state.armed = selector;
+}
+
+void disarm_thread() noexcept {
+  if (state.armed != nullptr) ::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+  state.armed = nullptr;
+  if (state.self != nullptr) write_gs(nullptr);
+  state.self = nullptr;
+}
+
+namespace {
 
 // Asked by signal handlers that may have interrupted a guest (trap.h).
 [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] std::uint64_t
@@ -204,14 +240,9 @@ host_thread_pointer() {
 
 void install_handler() {
   set_thread_pointer_of_guest(host_thread_pointer);
-  KernelAction action{};
-  action.handler = on_system_call;
-  action.flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK | kRestorerGiven;
-  action.restorer = missive_pie_sigreturn;
-  if (::syscall(SYS_rt_sigaction, SIGSYS, &action, nullptr, sizeof action.mask) != 0)
-    throw_errno("pie: sigaction for SIGSYS");
+  if (!pkey::catches_system_calls()) set_raw_handler(SIGSYS, missive_pie_on_system_call);
   // Syscall User Dispatch is not inherited by fork(2).
-  ::pthread_atfork(nullptr, nullptr, [] { state.armed = false; });
+  ::pthread_atfork(nullptr, nullptr, [] { state.armed = nullptr; });
 }
 
 // The handler's stack must not be the guest's: that may be full, and its pages would be counted as
@@ -224,22 +255,11 @@ class Arms {
     static const bool once = (install_handler(), true);
     static_cast<void>(once);
     own_stack();
-    state.self = &state;
-    state.fs = read_fs();
-    write_gs(&state);
-    const auto from = reinterpret_cast<std::uint64_t>(&missive_pie_sigreturn);
-    const auto length = reinterpret_cast<std::uint64_t>(missive_pie_sigreturn_end) - from + 1;
-    state.selector = 0;
-    if (::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, from, length, &state.selector) !=
-        0)
-      throw_errno("pie: prctl(PR_SET_SYSCALL_USER_DISPATCH)");
-    state.armed = true;
+    arm_thread(&state.selector);
   }
 
   void disarm() noexcept {
-    if (state.armed) ::prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
-    state.armed = false;
-    write_gs_if_used();
+    disarm_thread();
     if (!stack_) return;
     stack_t current{};
     if (::sigaltstack(nullptr, &current) == 0 && current.ss_sp == stack_.get()) {
@@ -251,18 +271,16 @@ class Arms {
   }
 
  private:
-  static void write_gs_if_used() noexcept {
-    if (state.self != nullptr) write_gs(nullptr);
-    state.self = nullptr;
-  }
-
   void own_stack() {
     constexpr std::size_t kEnough = 32 * 1024;
     const std::size_t size = kEnough + static_cast<std::size_t>(::sysconf(_SC_SIGSTKSZ));
     stack_t current{};
     if (::sigaltstack(nullptr, &current) != 0) throw_errno("pie: sigaltstack");
-    if (!(current.ss_flags & SS_DISABLE) && current.ss_size >= kEnough) return;
-    stack_ = std::make_unique_for_overwrite<std::byte[]>(size);
+    // Not that of domains behind keys: only their handlers can use it.
+    if (state.keyed_selector == nullptr && !(current.ss_flags & SS_DISABLE) &&
+        current.ss_size >= kEnough)
+      return;
+    if (!stack_) stack_ = std::make_unique_for_overwrite<std::byte[]>(size);
     stack_t own{};
     own.ss_sp = stack_.get();
     own.ss_size = size;
@@ -275,7 +293,7 @@ class Arms {
 thread_local Arms arms;
 
 ThreadState& armed_state() {
-  if (!state.armed) [[unlikely]]
+  if (state.armed != &state.selector) [[unlikely]]
     arms.arm();
   return state;
 }
@@ -321,6 +339,7 @@ GateUse::~GateUse() {
 }
 
 void start_guest(Guest& guest, std::uint64_t entry, std::uint64_t stack) {
+  if (guest.rights != 0) return pkey::start_guest(guest, entry, stack);
   ThreadState& thread = armed_state();
   thread.guest = &guest;
   // Until it sets its own, FS base is 0 for it, as after execve(2).

@@ -33,11 +33,13 @@ struct Guest {
   missive_pie_service service = nullptr;
   std::uint64_t stack = 0;  // where a call starts; below it lies main()'s frame
 
-  bool ended = false;  // it called exit(2) or exit_group(2), or sent itself a signal
+  std::uint32_t rights = 0;  // PKRU while it runs (pkey/keys.h); 0: no keys
+  bool ended = false;        // it called exit(2) or exit_group(2), or sent itself a signal
   int status = 0;
   int signal = 0;     // that ended it; 0: none did
   bool late = false;  // it was ended, because it did not come back within the deadline
   Slot slot;
+  std::size_t code_bytes = 0;    // from slot.base, of a guest behind a key
   SystemCalls* calls = nullptr;  // never null when it runs
   std::size_t heap_break = 0;    // from the start of slot.heap, for brk(2)
   std::size_t heap_top = 0;      // small mmap(2) areas lie from here to the end of slot.heap
