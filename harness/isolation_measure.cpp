@@ -1,6 +1,8 @@
 #include "harness/isolation_measure.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 
 #include <sched.h>
 
@@ -12,7 +14,9 @@
 #include "real/domains/cells/sharing.h"
 #include "real/domains/cells/switch.h"
 #include "real/domains/domain.h"
+#include "real/domains/limits.h"
 #include "real/measure/micro_isolation_list.h"
+#include "real/measure/scratch.h"
 #include "real/process.h"
 
 namespace missive::harness {
@@ -192,6 +196,22 @@ CellMeasurement decode(const std::string& text) {
   return m;
 }
 
+// What a measuring process would leave that is killed, by an interrupt or its deadline: its working
+// directories lie in one of this process's, which goes with this, and so do its control groups.
+class Leftovers {
+ public:
+  Leftovers() : directory_(measure::scratch_parent()) {}
+  Leftovers(const Leftovers&) = delete;
+  Leftovers& operator=(const Leftovers&) = delete;
+  ~Leftovers() { domains::remove_groups_of_the_dead(std::chrono::milliseconds(2'000)); }
+
+  // In the measuring process.
+  void stay_inside() const { ::setenv("TMPDIR", directory_.path().c_str(), 1); }
+
+ private:
+  measure::ScratchDirectory directory_;
+};
+
 }  // namespace
 
 bool repeats(Cell cell) { return cell != Cell::density && cell != Cell::security; }
@@ -201,15 +221,21 @@ CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& expe
   const domains::Mechanism& m = domains::mechanism(point.mechanism);
   const auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(experiment.deadline);
   measure::first_cpu();  // notes the CPUs before a child is pinned
+  const Leftovers leftovers;
   CellMeasurement out = decode(run_in_child(
       [&] {
+        leftovers.stay_inside();
         measure::pin_to(measure::first_cpu());
         return encode(measure_here(m, point, experiment, seed, first));
       },
       deadline, point.label));
   if (point.cell == Cell::creation && !isolation_settings(experiment).creators.empty()) {
-    const CellMeasurement storm = decode(run_in_child([&] { return encode(storms(m, experiment)); },
-                                                      deadline, point.label + " (storms)"));
+    const CellMeasurement storm = decode(run_in_child(
+        [&] {
+          leftovers.stay_inside();
+          return encode(storms(m, experiment));
+        },
+        deadline, point.label + " (storms)"));
     out.metrics.insert(out.metrics.end(), storm.metrics.begin(), storm.metrics.end());
   }
   return out;

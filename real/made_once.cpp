@@ -16,6 +16,7 @@
 
 #include "models/error.h"
 #include "real/fd.h"
+#include "real/process.h"
 
 namespace missive {
 
@@ -124,6 +125,7 @@ fs::path made_once(const MadeOnce& wanted, const Progress& progress) {
   command.insert(command.end(), wanted.rest.begin(), wanted.rest.end());
   const Ended ended = run(command);
   if (WIFSIGNALED(ended.status)) {
+    check_interrupt();
     throw RunError(wanted.what + ": building it was interrupted; run again");
   }
   const int status = WEXITSTATUS(ended.status);

@@ -82,20 +82,27 @@ void write_file(const std::string& path, const std::string& text) {
   }
 }
 
-void remove_groups_of_the_dead(const std::string& directory) {
+// False when one is left, which has members.
+bool remove_groups_in(const std::string& directory) {
   std::error_code ignored;
+  bool all = true;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename();
     if (!name.starts_with(kPrefix)) continue;
     const pid_t owner = std::atoi(name.c_str() + sizeof kPrefix - 1);
-    if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH) ::rmdir(entry.path().c_str());
+    if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH)
+      all = (::rmdir(entry.path().c_str()) == 0 || errno == ENOENT) && all;
   }
+  return all;
 }
 
-void sweep() {
+bool sweep() {
+  bool all = true;
   for (const char* controller : {"memory", "pids"}) {
-    remove_groups_of_the_dead(find_hierarchy(controller).directory);
+    const std::string directory = find_hierarchy(controller).directory;
+    if (!directory.empty()) all = remove_groups_in(directory) && all;
   }
+  return all;
 }
 
 // Owners of groups in this process: the first one sweeps before it makes any, the last one after.
@@ -112,6 +119,13 @@ std::string unavailable() {
 }
 
 }  // namespace
+
+void remove_groups_of_the_dead(std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kMoment{5};
+  for (const auto end = std::chrono::steady_clock::now() + patience;
+       !sweep() && std::chrono::steady_clock::now() < end;)
+    std::this_thread::sleep_for(kMoment);
+}
 
 std::string limits_unavailable() {
   static const std::string why = unavailable();

@@ -2,6 +2,7 @@
 // A control group of one domain: how much memory and how many processes it may have, and who is in
 // it. cgroups(7); version 1 hierarchies of `memory` and `pids`, or version 2.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,6 +14,10 @@ namespace missive::domains {
 // Empty when this process may make control groups that limit memory and processes, otherwise why
 // not.
 std::string limits_unavailable();
+
+// Removes the groups of processes of this program that were killed, or may be about to end: members
+// that have not gone yet are waited for, `patience` at most.
+void remove_groups_of_the_dead(std::chrono::milliseconds patience);
 
 class Limits {
  public:

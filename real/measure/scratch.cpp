@@ -1,9 +1,11 @@
 #include "real/measure/scratch.h"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include <unistd.h>
 
@@ -15,11 +17,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Another process may be clearing the same directory: each then finds things gone, and tries again.
-void clear_away(const fs::path& directory) {
+// Another process may be clearing the same directory, or a dying one still write into it: each then
+// finds things gone, or there again, and tries once more.
+void clear_away(const fs::path& directory, std::chrono::milliseconds between_tries) {
   std::error_code ignored;
-  for (int tries = 0; tries < 10 && fs::exists(directory, ignored); ++tries)
+  for (int tries = 0; tries < 10; ++tries) {
     fs::remove_all(directory, ignored);
+    if (!fs::exists(directory, ignored)) return;
+    std::this_thread::sleep_for(between_tries);
+  }
 }
 
 bool alive(pid_t pid) { return ::kill(pid, 0) == 0 || errno == EPERM; }
@@ -38,7 +44,7 @@ ScratchDirectory::ScratchDirectory(const fs::path& parent) : owner_(::getpid()) 
     const std::string name = entry.path().filename();
     if (!name.starts_with("run-")) continue;
     const pid_t pid = std::atoi(name.c_str() + 4);
-    if (pid > 0 && !alive(pid)) clear_away(entry.path());
+    if (pid > 0 && !alive(pid)) clear_away(entry.path(), std::chrono::milliseconds(0));
   }
   std::string pattern = (parent / ("run-" + std::to_string(owner_) + "-XXXXXX")).string();
   if (!::mkdtemp(pattern.data()))
@@ -50,8 +56,7 @@ ScratchDirectory::ScratchDirectory(const fs::path& parent) : owner_(::getpid()) 
 
 ScratchDirectory::~ScratchDirectory() {
   if (::getpid() != owner_) return;  // a forked child must not remove what its parent uses
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
+  clear_away(path_, std::chrono::milliseconds(50));
 }
 
 }  // namespace missive::measure
