@@ -30,6 +30,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr char kName[] = "qemu-microvm";
+constexpr char kEmulator[] = "qemu-system-x86_64";
 constexpr milliseconds kTrial{15'000};     // for KVM: it takes less than one where it works
 constexpr milliseconds kPatience{60'000};  // software emulation on a busy host
 
@@ -195,8 +196,7 @@ std::string first_line_of(const std::filesystem::path& file) {
 // A verdict holds for this boot of the host, this kernel and this QEMU.
 std::string circumstances() {
   std::error_code ignored;
-  const auto emulator =
-      std::filesystem::last_write_time(find_program("qemu-system-x86_64"), ignored);
+  const auto emulator = std::filesystem::last_write_time(find_program(kEmulator), ignored);
   const auto kernel = std::filesystem::last_write_time(kernel_file(), ignored);
   return fmt::format("{} {} {} {}", first_line_of("/proc/sys/kernel/random/boot_id"),
                      emulator.time_since_epoch().count(), kernel.time_since_epoch().count(),
@@ -223,7 +223,7 @@ std::string kept_or_found() {
 }
 
 std::string unavailable() {
-  if (find_program("qemu-system-x86_64").empty())
+  if (find_program(kEmulator).empty())
     return "qemu-system-x86_64 is not installed; install the Debian package qemu-system-x86";
   if (!kernel_is_there())
     return "its kernel is not here yet; the first run fetches it, or: missive-sim domains run "
@@ -241,10 +241,11 @@ std::string untimed() {
 }
 
 void prepare() {
-  if (!find_program("qemu-system-x86_64").empty()) ensure_kernel();
+  if (!find_program(kEmulator).empty()) ensure_kernel();
 }
 
 std::unique_ptr<Domain> create(const DomainOptions& options) {
+  if (find_program(kEmulator).empty()) throw NotAvailable(kName + (": " + unavailable()));
   const std::filesystem::path kernel = ensure_kernel();
   const Accelerator accelerator = untimed().empty() ? Accelerator::kvm : Accelerator::emulation;
   return start(accelerator, kernel, service_init(), options, kPatience);
