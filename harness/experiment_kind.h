@@ -34,5 +34,6 @@ const ExperimentKind& experiment_kind(const std::string& name);
 // The kinds, each in its own files.
 ExperimentKind launch_kind();
 ExperimentKind isolation_kind();
+ExperimentKind verification_kind();
 
 }  // namespace missive::harness

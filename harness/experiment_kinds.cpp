@@ -8,6 +8,7 @@ const std::vector<ExperimentKind>& experiment_kinds_registered() {
   static const std::vector<ExperimentKind> all{
       launch_kind(),
       isolation_kind(),
+      verification_kind(),
   };
   return all;
 }

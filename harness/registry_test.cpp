@@ -9,6 +9,7 @@
 #include "models/launch.h"
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
+#include "real/verify/algorithm.h"
 #include "real/verify/verifier.h"
 
 namespace missive::harness {
@@ -35,6 +36,14 @@ TEST(Registry, TheSchemaKnowsExactlyTheRegisteredNames) {
   EXPECT_THAT(schema_enum("/application"),
               UnorderedElementsAreArray(names(launch::applications())));
   EXPECT_THAT(schema_enum("/warm_with"), UnorderedElementsAreArray(names(launch::applications())));
+}
+
+TEST(Registry, TheSchemaKnowsExactlyTheVerificationAlgorithms) {
+  use_source_data();
+  const Json* items = experiment_schema("verification").find("/algorithms/0");
+  ASSERT_NE(items, nullptr);
+  EXPECT_THAT((*items)["enum"].get<std::vector<std::string>>(),
+              ::testing::UnorderedElementsAreArray(names(verify::algorithms())));
 }
 
 TEST(Registry, TheModelKnowsEveryTemperatureAndHandOver) {

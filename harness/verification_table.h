@@ -1,0 +1,14 @@
+#pragma once
+// The verification experiment on stdout: every algorithm beside the bound, the seed's figures, and
+// the two questions answered.
+
+#include <string>
+
+#include "harness/experiment.h"
+#include "harness/result.h"
+
+namespace missive::harness {
+
+std::string verification_table(const Result& result, const Experiment& experiment);
+
+}  // namespace missive::harness

@@ -1,0 +1,54 @@
+#include "real/measure/verification_timing.h"
+
+#include <gtest/gtest.h>
+
+#include "models/error.h"
+#include "real/measure/read_memory.h"
+
+namespace missive::measure {
+namespace {
+
+TEST(ReadMemory, EveryWidthSeesTheSameBytes) {
+  std::vector<std::uint64_t> words(4 * 8 * 10);
+  std::uint64_t expected = 0;
+  for (std::size_t i = 0; i < words.size(); ++i) expected ^= words[i] = i * 0x9e3779b97f4a7c15;
+  const auto bytes = std::as_bytes(std::span(words));
+  EXPECT_EQ(read_memory(bytes, ReadWidth::words), expected);
+  if (widest_read() >= ReadWidth::avx2) {
+    EXPECT_EQ(read_memory(bytes, ReadWidth::avx2), expected);
+  }
+  if (widest_read() >= ReadWidth::avx512) {
+    EXPECT_EQ(read_memory(bytes, ReadWidth::avx512), expected);
+  }
+}
+
+TEST(VerificationTimer, RunsEveryAlgorithmOverUnevenMessages) {
+  VerificationTimer bench(1 << 20);
+  const Bytes odd{(1 << 20) - 5};
+  for (const auto& a : verify::algorithms()) {
+    if (!verify::unavailable(a).empty()) continue;
+    for (std::uint64_t threads = 1; threads <= 2; ++threads) {
+      if (threads > static_cast<std::uint64_t>(usable_cpus())) continue;
+      for (const std::uint64_t message : {std::uint64_t{4096}, std::uint64_t{65536}, odd.count})
+        for (const std::uint64_t degree : {0ull, 16ull}) {
+          VerificationWork work{a.name, odd, message, threads, Residency::cache};
+          work.degree = degree;
+          work.digest_bytes = a.digest_bytes;
+          EXPECT_GT(bench.run(work), 0) << a.name;
+          EXPECT_GT(bench.run(work), 0) << a.name;
+        }
+    }
+  }
+  EXPECT_GT(bench.run({"read", odd, 0}), 0);
+  EXPECT_GT(bench.run({"copy", odd, 0}), 0);
+}
+
+TEST(VerificationTimer, RefusesMoreThreadsThanCpusAndUnknownAlgorithms) {
+  VerificationTimer bench(65536);
+  VerificationWork work{"sha256", {65536}, 4096, static_cast<std::uint64_t>(usable_cpus()) + 1};
+  EXPECT_THROW(bench.run(work), NotAvailable);
+  EXPECT_THROW(bench.run({"sha255", {65536}, 4096}), InputError);
+}
+
+}  // namespace
+}  // namespace missive::measure
