@@ -61,18 +61,13 @@ std::optional<Measured> measure(const Groups& groups, std::uint64_t seed) {
 }
 
 // Bytes a point moves, whichever way: what a predictor without any model would go by.
-double bytes_moved(const Amounts& amounts) {
-  double sum = 0;
-  for (const Amount amount : all_amounts())
-    if (unit_of(amount) == "B") sum += static_cast<double>(amounts[amount]);
+std::optional<double> bytes_moved(const PointResult& point) {
+  std::optional<double> sum;
+  for (const Metric& metric : point.metrics) {
+    if (metric.unit != "B" || !(metric.simulated || metric.measured)) continue;
+    sum = sum.value_or(0) + (metric.simulated ? *metric.simulated : metric.measured->median);
+  }
   return sum;
-}
-
-std::optional<Amounts> amounts_of(const PointData& data) {
-  if (data.simulated_amounts) return data.simulated_amounts;
-  for (const Launch& launch : data.launches)
-    if (launch.amounts) return launch.amounts;
-  return std::nullopt;
 }
 
 std::string weakest_provenance(const std::set<std::string>& names, const ParameterSet& parameters) {
@@ -155,16 +150,18 @@ class Comparison {
       if (parameters_.contains(name)) result_.parameters_used.set(name, parameters_.at(name));
   }
 
-  void add_baseline(const std::vector<PointData>& data) {
+  void add_baseline() {
     for (const std::string& name : metric_order()) {
       if (name == kNativeTwin) continue;
       std::vector<double> bytes, medians;
       std::vector<Metric*> metrics;
-      for (const PointData& d : data) {
-        Metric* metric = find(result_.points[d.point], name);
-        const auto amounts = amounts_of(d);
-        if (metric == nullptr || !metric->measured || !amounts) continue;
-        bytes.push_back(bytes_moved(*amounts));
+      for (PointResult& point : result_.points) {
+        Metric* metric = find(point, name);
+        if (metric == nullptr) continue;
+        metric->baseline_relative_error.reset();
+        const auto amount = bytes_moved(point);
+        if (!metric->measured || !amount) continue;
+        bytes.push_back(*amount);
         medians.push_back(metric->measured->median);
         metrics.push_back(metric);
       }
@@ -178,6 +175,7 @@ class Comparison {
 
   void summarise() {
     Summary& s = result_.summary;
+    add_amounts_summary(s);
     std::vector<double> errors, baseline, totals, floors;
     bool misses_short = false;
     for (const PointResult& point : result_.points)
@@ -288,25 +286,32 @@ class Comparison {
         metric.measured = Measured{median(seen), *low, *high, seen.size(), 0.0};
       }
       if (!metric.simulated && !metric.measured) continue;
-      if (metric.simulated && metric.measured) compare_amount(point, metric);
+      if (metric.simulated && metric.measured) compare_amount(metric);
       point.metrics.push_back(std::move(metric));
     }
   }
 
   // Every launch must have seen exactly what the plan says.
-  void compare_amount(const PointResult& point, Metric& metric) {
+  static void compare_amount(Metric& metric) {
     const Measured& m = *metric.measured;
     if (m.median > 0) metric.relative_error = (*metric.simulated - m.median) / m.median;
     if (m.median == 0 && *metric.simulated == 0) metric.relative_error = 0;
-    const bool equal = m.low == *metric.simulated && m.high == *metric.simulated;
-    metric.within_tolerance = equal;
-    Summary& s = result_.summary;
-    s.amounts_equal = s.amounts_equal.value_or(true) && equal;
-    if (equal) return;
-    metric.note = "differs: a defect in the plan or in the real path";
-    s.amount_differences.push_back(
-        fmt::format("{} ({}): {}: simulated {:.0f}, measured {:.0f} to {:.0f}", point.id,
-                    point.label, metric.name, *metric.simulated, m.low, m.high));
+    metric.within_tolerance = m.low == *metric.simulated && m.high == *metric.simulated;
+    if (!*metric.within_tolerance)
+      metric.note = "differs: a defect in the plan or in the real path";
+  }
+
+  void add_amounts_summary(Summary& s) const {
+    for (const PointResult& point : result_.points)
+      for (const Metric& metric : point.metrics) {
+        if (metric.provenance != "exact" || !metric.measured || !metric.within_tolerance) continue;
+        const bool equal = *metric.within_tolerance;
+        s.amounts_equal = s.amounts_equal.value_or(true) && equal;
+        if (!equal)
+          s.amount_differences.push_back(fmt::format(
+              "{} ({}): {}: simulated {:.0f}, measured {:.0f} to {:.0f}", point.id, point.label,
+              metric.name, *metric.simulated, metric.measured->low, metric.measured->high));
+      }
   }
 
   void observe(const std::string& point, const char* backend, const Metric& metric,
@@ -351,7 +356,13 @@ void compare(const Experiment& experiment, const std::vector<PointData>& data,
              const ParameterSet& parameters, Result& result) {
   Comparison comparison(experiment, parameters, result);
   for (const PointData& point : data) comparison.add(point);
-  comparison.add_baseline(data);
+  summarise_launches(experiment, result);
+}
+
+void summarise_launches(const Experiment& experiment, Result& result) {
+  const ParameterSet none;
+  Comparison comparison(experiment, none, result);
+  comparison.add_baseline();
   comparison.summarise();
 }
 

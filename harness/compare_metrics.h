@@ -61,4 +61,8 @@ std::size_t median_launch(const std::vector<Launch>& launches);
 void compare(const Experiment& experiment, const std::vector<PointData>& data,
              const ParameterSet& parameters, Result& result);
 
+// The part of compare() that needs all points: baseline errors and summary, from the points'
+// metrics.
+void summarise_launches(const Experiment& experiment, Result& result);
+
 }  // namespace missive::harness

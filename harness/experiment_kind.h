@@ -25,6 +25,14 @@ struct ExperimentKind {
 
   // What goes to stdout: one or two screens of at most 110 columns, made from the result.
   std::string (*table)(const Result& result, const Experiment& e);
+
+  // For shards and resumption (harness/shard.h, merge.h); a kind without both is run whole.
+  // Leaves only the points at these places in what the kind has beside `e.grid`, which is changed
+  // by the caller.
+  void (*keep)(Experiment& e, const std::vector<std::size_t>& places) = nullptr;
+  // Makes anew what is derived from several points: the baseline predictor, and the summary but
+  // not_available, failures and interrupted. From `result.points` alone.
+  void (*summarise)(const Experiment& e, Result& result) = nullptr;
 };
 
 const std::vector<ExperimentKind>& experiment_kinds_registered();

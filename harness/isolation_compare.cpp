@@ -220,25 +220,6 @@ class IsolationComparison {
     }
   }
 
-  void summarise() {
-    std::vector<double> errors;
-    std::size_t misses = 0;
-    for (const PointResult& point : result_.points)
-      for (const Metric& m : point.metrics) {
-        if (!m.within_tolerance || !m.relative_error || m.unit != "s") continue;
-        errors.push_back(std::abs(*m.relative_error));
-        misses += !*m.within_tolerance;
-      }
-    Summary& s = result_.summary;
-    s.compared = errors.size();
-    if (errors.empty()) return;
-    s.median_abs_relative_error = median(errors);
-    s.p90_abs_relative_error = quantile(errors, 0.9);
-    s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
-    s.within_tolerance = *s.median_abs_relative_error <= isolation_settings(e_).median_tolerance &&
-                         misses * 10 <= errors.size();
-  }
-
  private:
   Metric metric(const std::string& name, Cell cell, const Gathered& gathered) {
     Metric m;
@@ -298,7 +279,27 @@ void compare_isolation(const Experiment& experiment, const std::vector<Isolation
                        Result& result) {
   IsolationComparison comparison(experiment, parameters, published, result);
   for (const IsolationData& point : data) comparison.add(point);
-  comparison.summarise();
+  summarise_isolation(experiment, result);
+}
+
+void summarise_isolation(const Experiment& experiment, Result& result) {
+  std::vector<double> errors;
+  std::size_t misses = 0;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics) {
+      if (!m.within_tolerance || !m.relative_error || m.unit != "s") continue;
+      errors.push_back(std::abs(*m.relative_error));
+      misses += !*m.within_tolerance;
+    }
+  Summary& s = result.summary;
+  s.compared = errors.size();
+  if (errors.empty()) return;
+  s.median_abs_relative_error = median(errors);
+  s.p90_abs_relative_error = quantile(errors, 0.9);
+  s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
+  s.within_tolerance =
+      *s.median_abs_relative_error <= isolation_settings(experiment).median_tolerance &&
+      misses * 10 <= errors.size();
 }
 
 }  // namespace missive::harness

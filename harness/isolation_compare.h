@@ -44,4 +44,7 @@ void compare_isolation(const Experiment& experiment, const std::vector<Isolation
                        const ParameterSet& parameters, const PublishedCatalogue& published,
                        Result& result);
 
+// The summary, from the points' metrics.
+void summarise_isolation(const Experiment& experiment, Result& result);
+
 }  // namespace missive::harness

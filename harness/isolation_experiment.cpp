@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "harness/experiment_kind.h"
+#include "harness/isolation_compare.h"
 #include "harness/isolation_run.h"
 #include "harness/isolation_table.h"
 #include "harness/published_files.h"
@@ -133,6 +134,20 @@ ExperimentKind isolation_kind() {
   kind.table = [](const Result& result, const Experiment& e) {
     return isolation_table(result, e, load_published());
   };
+  kind.keep = [](Experiment& e, const std::vector<std::size_t>& places) {
+    auto settings = std::make_shared<IsolationSettings>(isolation_settings(e));
+    std::vector<IsolationPoint> points;
+    for (const std::size_t place : places) points.push_back(settings->points.at(place));
+    settings->points = std::move(points);
+    // A mechanism without a point need not be asked whether it runs here.
+    std::erase_if(settings->mechanisms, [&](const std::string& mechanism) {
+      return std::none_of(
+          settings->points.begin(), settings->points.end(),
+          [&](const IsolationPoint& point) { return point.mechanism == mechanism; });
+    });
+    e.settings = std::move(settings);
+  };
+  kind.summarise = summarise_isolation;
   return kind;
 }
 

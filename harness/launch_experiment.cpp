@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/compare_metrics.h"
 #include "harness/experiment_kind.h"
 #include "harness/launch_calibrate.h"
 #include "harness/result_table.h"
@@ -107,6 +108,15 @@ void read_launch(const JsonSource& source, Experiment& e) {
 
 }  // namespace
 
-ExperimentKind launch_kind() { return {"launch", read_launch, run_launch, result_table}; }
+ExperimentKind launch_kind() {
+  ExperimentKind kind{"launch", read_launch, run_launch, result_table};
+  kind.keep = [](Experiment& e, const std::vector<std::size_t>& places) {
+    std::vector<LaunchPoint> points;
+    for (const std::size_t place : places) points.push_back(e.points.at(place));
+    e.points = std::move(points);
+  };
+  kind.summarise = summarise_launches;
+  return kind;
+}
 
 }  // namespace missive::harness

@@ -199,6 +199,9 @@ class LaunchRun {
     d.simulated_records = here.records;
     d.simulated_amounts = total_amounts(here.records);
     d.parameters = here.parameters_used;
+    // By the name that says whose start it is: a result of several applications has several.
+    if (d.parameters.erase("native_ready.call_s") > 0)
+      d.parameters.insert("application." + p.application + ".native_ready_s");
 
     scenario.origin_link = "origin";
     const SimulationResult far = simulate(plan_launch(scenario), parameters);

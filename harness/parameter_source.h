@@ -13,4 +13,7 @@ namespace missive::harness {
 // that cannot be read or is wrong.
 ParameterSet named_parameters(const std::string& name);
 
+// SHA-256 over all values and where they come from: equal sets, equal digests.
+std::string parameters_digest(const ParameterSet& parameters);
+
 }  // namespace missive::harness

@@ -14,6 +14,7 @@ void add_validate_verb(Verbs& verbs);
 void add_parameters_verb(Verbs& verbs);
 void add_schema_verb(Verbs& verbs);
 void add_report_verb(Verbs& verbs);
+void add_merge_verb(Verbs& verbs);
 void add_zar_verb(Verbs& verbs);
 void add_trace_verb(Verbs& verbs);
 void add_domains_verb(Verbs& verbs);

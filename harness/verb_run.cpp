@@ -6,11 +6,14 @@
 #include <fmt/format.h>
 
 #include "harness/claim_judge.h"
-#include "harness/claim_text.h"
 #include "harness/context.h"
 #include "harness/experiment_kind.h"
 #include "harness/output_dir.h"
+#include "harness/parameter_source.h"
 #include "harness/result_files.h"
+#include "harness/resume.h"
+#include "harness/run_output.h"
+#include "harness/shard.h"
 #include "harness/table.h"
 #include "harness/verb_list.h"
 #include "real/process.h"
@@ -25,8 +28,9 @@ struct RunCommand {
   Overrides overrides;
   std::string out;  // "": results/NAME
   std::string format = "table";
+  std::string shard;
   int jobs = 1;
-  bool quiet = false, dry_run = false;
+  bool quiet = false, dry_run = false, resume = false;
 };
 
 void print_points(const Experiment& e, const std::string& format, std::ostream& out) {
@@ -51,23 +55,9 @@ void print_points(const Experiment& e, const std::string& format, std::ostream& 
       << table.text("  ");
 }
 
-void print_result(const Result& result, const Experiment& e, const ClaimsFile& claims,
-                  const fs::path& folder, const std::string& format, std::ostream& out) {
-  if (format == "json")
-    out << to_json(result).dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-  else if (format == "csv")
-    out << observations_csv(result);
-  else
-    out << experiment_kind(e.kind).table(result, e);
-  if (format != "table") return;
-  const auto verdicts = judge_all(claims, to_json(result));
-  if (!verdicts.empty())
-    out << '\n' << claims_table(claims, verdicts) << "  " << verdict_counts(verdicts) << '\n';
-  out << fmt::format("report    {}\n", (folder / "report.html").string());
-}
-
 ExitStatus run(const RunCommand& command, Terminal& terminal) {
-  const Experiment e = load_experiment(command.file, command.overrides);
+  Experiment e = load_experiment(command.file, command.overrides);
+  if (!command.shard.empty()) keep_shard(e, parse_shard(command.shard));
   if (command.dry_run) {
     print_points(e, command.format, terminal.out);
     return ExitStatus::ok;
@@ -76,6 +66,8 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const OutputDir out(command.out.empty() ? fs::path("results") / e.name : fs::path(command.out));
   Json context = host_context();
   context["mechanisms"] = mechanisms(doctor_entries());
+  if (!e.named_parameters.empty())
+    context["parameters_sha256"] = parameters_digest(named_parameters(e.named_parameters));
   const auto complete = [&](Result result) {
     Json all = context;
     all.update(result.context);  // what the run itself knows: the simulator's settings
@@ -89,9 +81,18 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   options.out = out.path();
   options.jobs = command.jobs;
   options.progress = &progress;
-  options.checkpoint = [&](const Result& partial) { write_files(complete(partial), out); };
-  const Result result = complete(experiment_kind(e.kind).run(e, options));
+  // Whoever finds it after the program was killed must not take it for the whole.
+  options.checkpoint = [&](Result partial) {
+    partial.summary.interrupted = true;
+    write_files(complete(std::move(partial)), out);
+  };
+  const bool in_parts = !command.shard.empty() || command.resume;
+  if (in_parts && e.backend == Backend::sim) options.checkpoint = nullptr;  // it has its points
+  const Result result =
+      complete(in_parts ? run_resumable(e, out, {command.resume, options, context})
+                        : experiment_kind(e.kind).run(e, options));
   write_files(result, out);
+  if (in_parts && !result.summary.interrupted) remove_points(out);
   progress.note(fmt::format("results in {}", out.path().string()));
   print_result(result, e, claims, out.path(), command.format, terminal.out);
   return exit_status(result, e);
@@ -134,6 +135,12 @@ void add_run_verb(Verbs& verbs) {
       ->check(CLI::Range(1, 1024))
       ->default_str("1");
   add_format(verb, command->format);
+  verb->add_option("--shard", command->shard,
+                   "I/N: only every N-th point, beginning with the I-th (from 1); 'missive-sim "
+                   "merge' makes one result of all shards");
+  verb->add_flag("--resume", command->resume,
+                 "go on with a run that was stopped: simulated points that are finished in --out "
+                 "are not run again (real measurements begin anew)");
   verb->add_flag("--quiet", command->quiet, "no progress, no notes");
   verb->add_flag("--dry-run", command->dry_run, "check everything, list the points, run nothing");
   verb->footer(kHelpFooter);

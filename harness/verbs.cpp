@@ -29,6 +29,7 @@ void add_all_verbs(Verbs& verbs) {
   add_parameters_verb(verbs);
   add_schema_verb(verbs);
   add_report_verb(verbs);
+  add_merge_verb(verbs);
   add_zar_verb(verbs);
   add_trace_verb(verbs);
   add_domains_verb(verbs);

@@ -239,7 +239,7 @@ std::string ReportWriter::claims() const {
     const Json measured = at(claim, "measured");
     table.add({text(claim, "id"), text(claim, "statement"),
                text(at(claim, "reference"), "expected"), verdict, text(claim, "why"),
-               number(at(claim, "simulated"), unit), number(at(measured, "value"), unit)},
+               number(at(claim, "simulated"), unit), number(at(measured, "median"), unit)},
               verdict == "not reproduced" ? "miss" : "");
   }
   return table.html();
