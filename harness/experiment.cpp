@@ -195,7 +195,9 @@ Experiment make_experiment(const JsonSource& source, const Overrides& overrides)
   if (!diagnostics.empty()) throw InputErrors(std::move(diagnostics));
   for (const char* profile : {"kick", "short", "full"}) {  // also those not asked for now
     Editor edited(source, schema);
-    edited.apply({.profile = profile});
+    Overrides overridden;
+    overridden.profile = profile;
+    edited.apply(overridden);
     for (Diagnostic& d : edited.diagnose()) diagnostics.push_back(std::move(d));
   }
   if (!diagnostics.empty()) throw InputErrors(std::move(diagnostics));
