@@ -30,6 +30,10 @@ void add_all_verbs(Verbs& verbs) {
   add_schema_verb(verbs);
   add_report_verb(verbs);
   add_merge_verb(verbs);
+  add_compare_verb(verbs);
+  add_help_verb(verbs);
+  add_man_verb(verbs);
+  add_completion_verb(verbs);
   add_zar_verb(verbs);
   add_trace_verb(verbs);
   add_domains_verb(verbs);

@@ -1,0 +1,182 @@
+#include "harness/command_docs.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "harness/key_help.h"
+#include "harness/verb.h"
+
+// MISSIVE_VERSION comes from CMakeLists.txt.
+
+namespace missive::harness {
+namespace {
+
+using Visit = std::function<void(const std::string& path, const CLI::App& command)>;
+
+// The program itself has the path "", a command " run", a command's command " zar ls".
+void walk(const CLI::App& app, const std::string& path, const Visit& visit) {
+  visit(path, app);
+  for (const CLI::App* sub : app.get_subcommands(nullptr))
+    walk(*sub, path + ' ' + sub->get_name(), visit);
+}
+
+std::vector<std::string> flags_of(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back('-' + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// "table json csv" of an option that takes one of a list.
+std::string choices_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const auto open = type.find('{'), close = type.rfind('}');
+  if (open == std::string::npos || close == std::string::npos || close < open) return {};
+  std::string words = type.substr(open + 1, close - open - 1);
+  std::replace(words.begin(), words.end(), ',', ' ');
+  return words;
+}
+
+// Text for troff: nothing in it is a request, and '-' is the one of the keyboard.
+std::string roff(const std::string& text) {
+  std::string out;
+  bool line_start = true;
+  for (const char c : text) {
+    if (line_start && (c == '.' || c == '\'')) out += "\\&";
+    if (c == '\\')
+      out += "\\e";
+    else if (c == '-')
+      out += "\\-";
+    else
+      out += c;
+    line_start = c == '\n';
+  }
+  return out;
+}
+
+// Paragraphs of preformatted text, without blank lines at its ends.
+std::string verbatim(std::string text) {
+  while (!text.empty() && text.front() == '\n') text.erase(0, 1);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (text.empty()) return {};
+  return ".nf\n" + roff(text) + "\n.fi\n";
+}
+
+std::string option_entry(const CLI::Option& option) {
+  std::string head;
+  if (option.get_positional() && flags_of(option).empty()) {
+    head = option.get_name(true);
+  } else {
+    for (const std::string& flag : flags_of(option)) head += (head.empty() ? "" : ", ") + flag;
+    const std::string choices = choices_of(option);
+    if (option.get_items_expected_max() > 0) {
+      std::string value = choices.empty() ? "VALUE" : choices;
+      std::replace(value.begin(), value.end(), ' ', '|');
+      head += ' ' + value;
+    }
+  }
+  return ".TP\n.B " + roff(head) + '\n' + roff(option.get_description()) + '\n';
+}
+
+std::string command_section(const std::string& path, const CLI::App& command) {
+  std::string text =
+      ".SS missive\\-sim" + roff(path) + '\n' + roff(command.get_description()) + '\n';
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_lnames() != std::vector<std::string>{"help"}) text += option_entry(*option);
+  if (const std::string footer = command.get_footer(); !footer.empty() && footer != kHelpFooter)
+    text += ".PP\n" + verbatim(footer);
+  return text;
+}
+
+std::string key_entry(const KeyHelp& key) {
+  std::string text = ".TP\n.B " + roff(key.key) + '\n' + roff(key.description) + '\n';
+  std::string facts;
+  const auto fact = [&](const char* what, const std::string& value) {
+    if (!value.empty()) facts += fmt::format("{}{}: {}", facts.empty() ? "" : "; ", what, value);
+  };
+  fact("type", key.type);
+  fact("default", key.default_value);
+  fact("range", key.range);
+  std::string kinds;
+  for (const std::string& kind : key.kinds) kinds += (kinds.empty() ? "" : ", ") + kind;
+  fact("kind", kinds);
+  return text + roff(facts) + '\n';
+}
+
+}  // namespace
+
+std::string man_page(const CLI::App& app) {
+  std::string text = fmt::format(
+      ".TH MISSIVE\\-SIM 1 \"\" \"missive\\-sim {}\" \"User Commands\"\n"
+      ".SH NAME\nmissive\\-sim \\- launch and isolation costs, predicted and measured side by "
+      "side\n"
+      ".SH SYNOPSIS\n.B missive\\-sim\n.I EXPERIMENT.json\n[\\fIOPTION\\fR ...]\n.br\n"
+      ".B missive\\-sim\n.I COMMAND\n[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]\n"
+      ".SH DESCRIPTION\n{}\nA first word that is no command is an experiment file: the command is "
+      "then\n.BR run .\n.SH COMMANDS\n",
+      MISSIVE_VERSION, roff(app.get_description()));
+  walk(app, "", [&](const std::string& path, const CLI::App& command) {
+    if (!path.empty()) text += command_section(path, command);
+  });
+  text += ".SH \"EXAMPLES AND EXIT STATUS\"\n" + verbatim(kHelpFooter);
+  text += ".SH \"KEYS OF EXPERIMENT FILES\"\n";
+  for (const KeyHelp& key : all_keys()) text += key_entry(key);
+  text +=
+      ".SH ENVIRONMENT\n"
+      ".TP\n.B MISSIVE_HOME\nWhere calibrations and built images are kept.\n"
+      ".TP\n.B MISSIVE_DATA_DIR\nFolder that holds the program's experiments/ and traces/.\n"
+      ".TP\n.B NO_COLOR\nPresent and not empty: no colour.\n"
+      ".SH FILES\n"
+      ".TP\n.I results/NAME/report.html\nThe result as a page; it works offline.\n"
+      ".TP\n.I results/NAME/result.json\nThe result, \"missive\\-sim/result/1\".\n"
+      ".TP\n.I results/NAME/observations.csv\nEvery repetition.\n"
+      ".TP\n.I results/NAME/trace.json\nSimulated and measured launches on one time axis, for\n"
+      "ui.perfetto.dev.\n";
+  return text;
+}
+
+std::string bash_completion(const CLI::App& app) {
+  std::string known, values, words;
+  walk(app, "", [&](const std::string& path, const CLI::App& command) {
+    if (!path.empty()) known += (known.empty() ? "" : "|") + ('"' + path + '"');
+    std::string commands, options;
+    for (const CLI::App* sub : command.get_subcommands(nullptr))
+      commands += (commands.empty() ? "" : " ") + sub->get_name();
+    for (const CLI::Option* option : command.get_options()) {
+      const std::string choices = choices_of(*option);
+      for (const std::string& flag : flags_of(*option)) {
+        options += (options.empty() ? "" : " ") + flag;
+        if (!choices.empty() && option->get_items_expected_max() > 0)
+          values += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", path, flag, choices);
+      }
+    }
+    words +=
+        fmt::format("    \"{}\") commands=\"{}\" options=\"{}\" ;;\n", path, commands, options);
+  });
+  return fmt::format(R"(# bash completion of missive-sim; made by: missive-sim completion
+_missive_sim() {{
+  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}
+  local path="" words="" commands="" options="" i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$path ${{COMP_WORDS[i]}}" in
+      {}) path="$path ${{COMP_WORDS[i]}}" ;;
+    esac
+  done
+  case "$path $prev" in
+{}  esac
+  case "$path" in
+{}  esac
+  if [[ -z $words ]]; then
+    if [[ $cur == -* ]]; then words=$options; else words=$commands; fi
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}}
+complete -o bashdefault -o default -F _missive_sim missive-sim
+)",
+                     known, values, words);
+}
+
+}  // namespace missive::harness
