@@ -29,7 +29,7 @@ def draw(result: missive.Result) -> Any:
     phases = [p for p in figures.PHASE_COLOURS if ((frame.metric == p) & (frame.simulated.notna() | frame.measured.notna())).any()]
     figures.need(bool(phases), result, "no phase was answered; run the experiment first")
     temperatures = [t for t in ORDER if (frame.temperature == t).any()]
-    figure, ax = plt.subplots(figsize=(figures.PAGE, 0.65 + 0.58 * len(temperatures)))
+    figure, ax = plt.subplots(figsize=(figures.PAGE, max(0.65 + 0.58 * len(temperatures), 0.8 + 0.15 * len(phases))))
     ticks, labels = [], []
     for i, temperature in enumerate(temperatures):
         rows = frame[frame.temperature == temperature].set_index("metric")

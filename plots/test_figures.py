@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -22,11 +24,46 @@ FIGURES = {
 }
 
 
-def draw(name: str, result: Path, out: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(HERE / f"{name}.py"), str(result), "--out", str(out)],
-        capture_output=True, text=True, cwd=out.parent, env={**os.environ, **environment},
-    )  # fmt: skip
+def draw(name: str, result: Path, out: Path) -> int:
+    """Runs a script in this process; gives its exit status."""
+    before = sys.argv, sys.path[:], warnings.filters[:]
+    sys.argv = [f"{name}.py", str(result), "--out", str(out)]
+    sys.path.insert(0, str(HERE))
+    try:
+        warnings.simplefilter("error")  # a layout that does not fit is only a warning
+        runpy.run_path(str(HERE / f"{name}.py"), run_name="__main__")
+        return 0
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv, sys.path[:], warnings.filters[:] = before
+
+
+ALL = """
+import runpy, sys
+out, here, recorded = sys.argv[1:4]
+sys.path.insert(0, here)
+for pair in sys.argv[4:]:
+    name, result = pair.split("=")
+    sys.argv = [name, f"{recorded}/{result}", "--out", out]
+    runpy.run_path(f"{here}/{name}.py", run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders with every figure, drawn by two processes in different places, times and languages."""
+    folders = []
+    for environment in ({}, {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "LC_ALL": "C"}):
+        folder = tmp_path_factory.mktemp("figures")
+        pairs = [f"{name}={result}" for name, result in FIGURES.items()]
+        done = subprocess.run(
+            [sys.executable, "-c", ALL, str(folder), str(HERE), str(RECORDED), *pairs],
+            capture_output=True, text=True, cwd=folder, env={**os.environ, **environment},
+        )  # fmt: skip
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        folders.append(folder)
+    return folders[0], folders[1]
 
 
 def test_every_script_is_tested() -> None:
@@ -35,24 +72,18 @@ def test_every_script_is_tested() -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_same_bytes_twice_and_at_another_time_and_place(name: str, tmp_path: Path) -> None:
-    result = RECORDED / FIGURES[name]
-    once = draw(name, result, tmp_path / "a")
-    again = draw(name, result, tmp_path / "b", TZ="Asia/Tokyo", SOURCE_DATE_EPOCH="1", PYTHONHASHSEED="7", LC_ALL="C")
-    assert once.returncode == again.returncode == 0, once.stderr + again.stderr
-    assert once.stderr == ""
+def test_the_same_bytes_twice_and_at_another_time_and_place(name: str, twice: tuple[Path, Path]) -> None:
     for kind in ("svg", "pdf"):
-        first, second = ((tmp_path / x / f"{name}.{kind}").read_bytes() for x in "ab")
+        first, second = ((folder / f"{name}.{kind}").read_bytes() for folder in twice)
         assert first == second, kind
         assert len(first) > 5000
-        assert str(tmp_path).encode() not in first
-    pdf = (tmp_path / "a" / f"{name}.pdf").read_bytes()
+        assert str(twice[0]).encode() not in first
+    pdf, svg = ((twice[0] / f"{name}.{kind}").read_bytes() for kind in ("pdf", "svg"))
     assert b"/Type3" not in pdf.replace(b" ", b"") and b"/CreationDate" not in pdf
-    assert b"<dc:date>" not in (tmp_path / "a" / f"{name}.svg").read_bytes()
+    assert b"<dc:date>" not in svg
 
 
-def test_numbers_of_the_result_are_in_the_picture(tmp_path: Path) -> None:
-    # Another result is another picture, and not only in its caption.
+def test_numbers_of_the_result_are_in_the_picture(twice: tuple[Path, Path], tmp_path: Path) -> None:
     document = json.loads((RECORDED / "launch/result.json").read_text())
     for point in document["points"]:
         for metric in point["metrics"]:
@@ -61,38 +92,38 @@ def test_numbers_of_the_result_are_in_the_picture(tmp_path: Path) -> None:
     (tmp_path / "changed").mkdir()
     (tmp_path / "changed/result.json").write_text(json.dumps(document))
     for name in ("launch_phases", "error_scatter"):
-        assert draw(name, RECORDED / "launch", tmp_path / "a").returncode == 0
-        assert draw(name, tmp_path / "changed", tmp_path / "b").returncode == 0
-        assert (tmp_path / f"a/{name}.svg").read_bytes() != (tmp_path / f"b/{name}.svg").read_bytes()
+        assert draw(name, tmp_path / "changed", tmp_path / "out") == 0
+        assert (twice[0] / f"{name}.svg").read_bytes() != (tmp_path / f"out/{name}.svg").read_bytes()
 
 
-def test_a_result_with_one_world_only_is_drawn_or_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_result_with_one_world_only_is_drawn_or_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     missive.run(
         "experiments/launch.json", backend="sim", parameters="reference", sets={"/temperature": "hot"}, out=tmp_path / "sim"
     )
     for name in ("launch_phases", "cache_cost"):
-        done = draw(name, tmp_path / "sim", tmp_path / "a")
-        assert done.returncode == 0, done.stderr
-    refused = draw("error_scatter", tmp_path / "sim", tmp_path / "a")
-    assert refused.returncode == 2
-    assert refused.stderr.count("\n") == 1 and "--backend both" in refused.stderr
+        assert draw(name, tmp_path / "sim", tmp_path / "out") == 0
+    capsys.readouterr()
+    assert draw("error_scatter", tmp_path / "sim", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--backend both" in said
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_wrong_files_are_one_line_and_status_two(name: str, tmp_path: Path) -> None:
-    other = "isolation-table" if FIGURES[name] == "launch" else "launch"
+def test_wrong_files_are_one_line_and_status_two(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cases = [tmp_path / "nowhere"]
     if name != "error_scatter":  # which takes results of every kind
-        cases.append(RECORDED / other)
+        cases.append(RECORDED / ("isolation-table" if FIGURES[name] == "launch" else "launch"))
     for result in cases:
-        done = draw(name, result, tmp_path / "a")
-        assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+        assert draw(name, result, tmp_path / "out") == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    done = subprocess.run(
-        [sys.executable, str(HERE / "launch_phases.py"), str(RECORDED / "launch"), "--out", str(tmp_path / "file/x")],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "--out" in done.stderr
+    assert draw("launch_phases", RECORDED / "launch", tmp_path / "file/out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--out" in said

@@ -151,7 +151,10 @@ def test_a_tolerance_that_does_not_hold_is_a_result_not_an_exception(fake_progra
     assert missive.run(LAUNCH).status == 3
 
 
-def test_a_run_that_takes_too_long_is_stopped_with_its_children(fake_program, tmp_path: Path) -> None:
+def test_a_run_that_takes_too_long_is_stopped_with_its_children(
+    fake_program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missive._program, "GRACE", 0.5)  # a shell's background job does not hear SIGINT
     fake_program(f"sleep 600 & echo $! > {tmp_path}/pid; wait\n")
     begin = time.monotonic()
     with pytest.raises(missive.RunError, match="no end within 0.5 s"):
