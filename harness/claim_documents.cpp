@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -31,6 +32,28 @@ std::vector<ClaimVerdict> recorded_verdicts(const ClaimsFile& claims) {
     // What needs no run is said as the claims file says it now.
     const bool no_run = !claim.judged() || claim.experiment.empty();
     all.push_back(own != recorded.end() && !no_run ? *own : judge(claim, nullptr));
+  }
+  return all;
+}
+
+std::vector<ClaimVerdict> judge_results(const ClaimsFile& claims, const fs::path& folder,
+                                        Json& context) {
+  std::map<std::string, Json> results;
+  for (const ClaimExperiment& e : claims.experiments) {
+    const fs::path file = folder / e.name / "result.json";
+    if (!fs::exists(file)) continue;
+    results[e.name] = Json::parse(read_document(file), nullptr, /*allow_exceptions=*/false);
+    if (results[e.name].is_discarded())
+      throw InputError(file.string() + ": is no whole JSON document; run the experiment again");
+    context = results[e.name].value("context", Json::object());
+  }
+  if (results.empty())
+    throw InputError(folder.string() +
+                     ": holds no results; give the folder of a 'missive-sim reproduce'");
+  std::vector<ClaimVerdict> all;
+  for (const Claim& claim : claims.claims) {
+    const auto own = results.find(claim.experiment);
+    all.push_back(judge(claim, own == results.end() ? Json() : own->second));
   }
   return all;
 }

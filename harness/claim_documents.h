@@ -20,6 +20,12 @@ std::vector<ClaimVerdict> load_verdicts(const ClaimsFile& claims,
 // none there what can be said without a run: closed forms are computed, the rest is not run.
 std::vector<ClaimVerdict> recorded_verdicts(const ClaimsFile& claims);
 
+// Judges the results that are in FOLDER/NAME/result.json, where a `reproduce` leaves them, without
+// running anything: after limits have changed, or for results of another host. `context` gets that
+// of the last result. Throws InputError when there is no result at all.
+std::vector<ClaimVerdict> judge_results(const ClaimsFile& claims,
+                                        const std::filesystem::path& folder, Json& context);
+
 // Throws InputError when the file cannot be read.
 std::string read_document(const std::filesystem::path& file);
 

@@ -60,6 +60,9 @@ Decision decide(const Claim& claim, const ClaimNumber& number, const Limits& lim
   if (!number.exact && number.n < 2)
     return {Verdict::inconclusive, "a single value has no interval; use --repetitions 3 or more"};
   if (limits.holds(number.low) && limits.holds(number.high)) return {Verdict::reproduced, ""};
+  if (claim.kind == ClaimKind::exact && number.exact)
+    return {Verdict::not_reproduced,
+            fmt::format("{:.12g} instead of {:.12g}", number.value, claim.equals.value_or(1))};
   if (number.high < limits.low || number.low > limits.high)
     return {Verdict::not_reproduced,
             fmt::format("{} is {} what is expected ({})", text(number.value),
@@ -67,6 +70,18 @@ Decision decide(const Claim& claim, const ClaimNumber& number, const Limits& lim
   return {Verdict::inconclusive,
           fmt::format("the interval {} to {} spans a limit ({}); {}", text(number.low),
                       text(number.high), expectation(claim), repetitions_needed(number, limits))};
+}
+
+// A machine that disagrees with itself by more than the limit cannot tell a prediction from a
+// guess.
+std::optional<Decision> noise_above(const Claim& claim, const Json& result) {
+  if (claim.noise.empty() || !claim.high) return std::nullopt;
+  const Json noise = result.at("summary").value(claim.noise, Json());
+  if (!noise.is_number() || noise.get<double>() <= *claim.high) return std::nullopt;
+  return Decision{Verdict::inconclusive,
+                  fmt::format("the machine disagrees with itself by {}, more than is allowed ({}); "
+                              "run it while nothing else runs",
+                              claim_number(claim, noise.get<double>()), expectation(claim))};
 }
 
 std::string missing_mechanism(const Claim& claim, const Json& result) {
@@ -137,7 +152,8 @@ ClaimVerdict judge_numbers(const Claim& claim, const Json& result) {
     }
     v.decides = !claim.hardware.empty();
   }
-  const Decision decision = decide(claim, *decisive.number, limits);
+  const Decision decision =
+      noise_above(claim, result).value_or(decide(claim, *decisive.number, limits));
   v.verdict = decision.verdict;
   v.why = decision.why;
   return v;

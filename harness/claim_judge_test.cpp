@@ -244,6 +244,19 @@ TEST(Judge, ASummaryThatDidNotCompareIsNoNumber) {
   EXPECT_EQ(verdict(c, result(metric("t", 1, 1, 1, 1, 1))), Verdict::not_run);
 }
 
+TEST(Judge, AMachineNoisierThanTheLimitConcludesNothing) {
+  Claim c = range(0, 0.1);
+  c.values[0].terms[0] = {};
+  c.values[0].terms[0].summary = "median_abs_relative_error";
+  c.noise = "total_noise_floor";
+  Json r = result(metric("t", 1, 1, 1, 1, 1));
+  r["summary"]["median_abs_relative_error"] = 0.2;
+  r["summary"]["total_noise_floor"] = 0.3;
+  EXPECT_EQ(verdict(c, r), Verdict::inconclusive);
+  r["summary"]["total_noise_floor"] = 0.05;
+  EXPECT_EQ(verdict(c, r), Verdict::not_reproduced);
+}
+
 TEST(Judge, AClosedFormNeedsNoResult) {
   Claim c = range(0.33, 0.34);
   c.experiment.clear();

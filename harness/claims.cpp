@@ -157,6 +157,7 @@ class ClaimsReader {
     c.experiment = json.value("experiment", "");
     c.unit = json.value("unit", "1");
     c.open_at = json.value("open_at", "");
+    c.noise = json.value("noise", "");
     c.why = json.value("why", "");
     c.variation = json.value("variation", "");
     c.not_run = json.value("not_run", "");

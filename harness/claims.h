@@ -54,6 +54,7 @@ struct ClaimValue {
 struct Claim {
   std::string id, from, statement, source, published, hardware, experiment, unit, open_at;
   std::string why, variation, not_run, not_supported;
+  std::string noise;  // key of the summary: a noise floor above `high` makes it inconclusive
   bool headline = false;
   Tier tier = Tier::shape;
   ClaimKind kind = ClaimKind::range;

@@ -3,7 +3,8 @@
 #include "harness/claims.h"
 
 #include <algorithm>
-#include <fstream>
+#include <cstdlib>
+#include <filesystem>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -143,6 +144,25 @@ TEST(ShippedClaims, AreSound) {
   const ClaimsFile f = load_claims();
   EXPECT_GE(f.claims.size(), 70U);
   EXPECT_EQ(f.sha256.size(), 64U);
+}
+
+TEST(ShippedClaims, SatisfyTheSchemaForAnIndependentValidatorToo) {
+  constexpr const char* kScript =
+      "import json,sys\n"
+      "try:\n import jsonschema\n"
+      "except ImportError: sys.exit(77)\n"
+      "s=json.load(open(sys.argv[1]))\n"
+      "jsonschema.Draft7Validator.check_schema(s)\n"
+      "jsonschema.Draft7Validator(s).validate(json.load(open(sys.argv[2])))\n";
+  if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "no /usr/bin/python3";
+  const TemporaryFolder folder;
+  const auto script = folder.write("check.py", kScript);
+  const std::string dir = (source_dir() / "experiments").string();
+  const int status = std::system(("/usr/bin/python3 '" + script.string() + "' '" + dir +
+                                  "/schema/claims.schema.json' '" + dir + "/claims.json'")
+                                     .c_str());
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "python3-jsonschema is not installed";
+  EXPECT_EQ(status, 0);
 }
 
 TEST(ShippedClaims, BelongToExperimentsOfTheirNames) {

@@ -164,7 +164,7 @@ class ReproduceRun {
     const std::string text = read_text(data_dir() / "experiments" / e.file);
     return Json{{"file_sha256", zar::to_hex(zar::sha256(std::as_bytes(std::span(text))))},
                 {"profile", options_.profile},
-                {"arguments", arguments(e)},
+                {"options", options_of(e)},
                 {"program", version_text()}};
   }
 
@@ -200,10 +200,9 @@ class ReproduceRun {
     return {e.name, status_of(entry.at("status")), entry.at("seconds"), true, {}};
   }
 
-  std::vector<std::string> arguments(const ClaimExperiment& e) const {
+  std::vector<std::string> options_of(const ClaimExperiment& e) const {
     const ClaimRun& run = e.profiles.at(options_.profile);
-    std::vector<std::string> words{"run", (data_dir() / "experiments" / e.file).string(),
-                                   "--quiet"};
+    std::vector<std::string> words{"--quiet"};
     if (!run.profile.empty()) words.insert(words.end(), {"--profile", run.profile});
     if (run.repetitions)
       words.insert(words.end(), {"--repetitions", std::to_string(*run.repetitions)});
@@ -215,7 +214,8 @@ class ReproduceRun {
     const OutputDir folder(out_.path() / e.name);
     std::error_code ignored;
     fs::remove(folder.path() / "result.json", ignored);  // of an earlier run
-    std::vector<std::string> words = arguments(e);
+    std::vector<std::string> words{"run", (data_dir() / "experiments" / e.file).string()};
+    for (const std::string& word : options_of(e)) words.push_back(word);
     words.insert(words.end(), {"--out", folder.path().string()});
     const auto begin = Clock::now();
     const auto seconds = [&] {
@@ -271,9 +271,9 @@ class ReproduceRun {
   void explain(const Claim& claim, ClaimVerdict& v) const {
     for (const ReproducedExperiment& e : reproduction_.experiments)
       if (e.name == claim.experiment && !e.message.empty() && !v.measured && !v.simulated)
-        v.why = fmt::format("experiment '{}' {}: {}", e.name,
-                            e.status == ExitStatus::interrupted ? "was interrupted" : "failed",
-                            e.message);
+        v.why = e.status == ExitStatus::interrupted
+                    ? fmt::format("experiment '{}' was interrupted", e.name)
+                    : fmt::format("experiment '{}' failed: {}", e.name, e.message);
   }
 
   void write_files() const {

@@ -116,6 +116,18 @@ TEST_F(Reproduce, RunsWhatIsNeededAndJudgesEverything) {
   EXPECT_EQ(load_verdicts(claims_, folder_.path() / "out/verdicts.json").size(), 2U);
 }
 
+TEST_F(Reproduce, ResultsCanBeJudgedAgainByOtherLimits) {
+  run(program(2, 0));
+  claims_.claims[0].low = 3;
+  Json context;
+  const auto verdicts = judge_results(claims_, folder_.path() / "out", context);
+  ASSERT_EQ(verdicts.size(), 2U);
+  EXPECT_EQ(verdicts[0].verdict, Verdict::not_reproduced);
+  EXPECT_EQ(verdicts[1].verdict, Verdict::reproduced);
+  EXPECT_EQ(runs(), 1U);
+  EXPECT_THROW(judge_results(claims_, folder_.path() / "nowhere", context), InputError);
+}
+
 TEST_F(Reproduce, AClosedFormRunsNothing) {
   const Reproduction r = run(program(2, 0), false, {"C2"});
   EXPECT_TRUE(r.experiments.empty());

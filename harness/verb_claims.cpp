@@ -17,21 +17,23 @@ namespace missive::harness {
 namespace {
 
 struct ClaimsCommand {
-  std::string verdicts, format = "table";
+  std::string verdicts, results, format = "table";
   std::vector<std::string> update;
 };
 
 ExitStatus run(const ClaimsCommand& command, Terminal& terminal) {
   const ClaimsFile claims = load_claims();
-  const auto verdicts = command.verdicts.empty() ? recorded_verdicts(claims)
-                                                 : load_verdicts(claims, command.verdicts);
+  Json context = Json::object();
+  const auto verdicts = !command.results.empty()   ? judge_results(claims, command.results, context)
+                        : command.verdicts.empty() ? recorded_verdicts(claims)
+                                                   : load_verdicts(claims, command.verdicts);
   for (const std::string& name : command.update) {
     const std::string text = read_document(name);
     write_atomically(name, with_claim_sections(text, claims, verdicts, name));
   }
   if (!command.update.empty()) return ExitStatus::ok;
   if (command.format == "json")
-    terminal.out << verdicts_json(claims, verdicts, Json::object()).dump(2) << '\n';
+    terminal.out << verdicts_json(claims, verdicts, context).dump(2) << '\n';
   else if (command.format == "csv")
     terminal.out << claims_csv(claims, verdicts);
   else if (command.format == "markdown")
@@ -49,6 +51,10 @@ void add_claims_verb(Verbs& verbs) {
       verbs.add("claims", "list the claims with the verdicts that ship with the project");
   verb->add_option("--verdicts", command->verdicts,
                    "verdicts.json of a 'reproduce' instead of those that ship");
+  verb->add_option(
+          "--results", command->results,
+          "judge the results in this folder of a 'reproduce' now, without running anything")
+      ->excludes("--verdicts");
   verb->add_option("--format", command->format, "what goes to stdout")
       ->check(CLI::IsMember({"table", "json", "csv", "markdown"}))
       ->default_str("table");
