@@ -28,8 +28,9 @@ install:               ## program, data and, where Python and pybind11 are, the 
 	cmake --build --preset $(PRESET) -j $(JOBS)
 	cmake --install build/$(PRESET)
 
-bench: build           ## micro-benchmarks (Google Benchmark)
+bench: build           ## micro-benchmarks (Google Benchmark), then zar beside its peers
 	scripts/bench build/$(PRESET)
+	bench/peers $(PROGRAM)
 
 lint: build            ## format, include rule of the house, clang-tidy
 	scripts/lint build/$(PRESET)

@@ -13,8 +13,6 @@
 
 namespace missive::harness {
 
-namespace {
-
 // A file's bytes, mapped; the mapping outlives the descriptor (mmap(2)).
 Mapping map_file(const std::string& name) {
   const UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
@@ -23,8 +21,6 @@ Mapping map_file(const std::string& name) {
     throw InputError(fmt::format("{}: no image: not a readable file with content", name));
   return Mapping::read_only(fd.get(), static_cast<std::size_t>(status.st_size), name);
 }
-
-}  // namespace
 
 OpenImage::OpenImage(const std::string& file)
     : mapping(map_file(file)), image(zar::Image::open(mapping.bytes(), file)) {}
@@ -59,6 +55,9 @@ void add_zar_verb(Verbs& verbs) {
   add_zar_extract(all);
   add_zar_cat(all);
   add_zar_diff(all);
+  add_zar_mount(all);
+  add_zar_import(all);
+  add_zar_trace(all);
 }
 
 }  // namespace missive::harness

@@ -30,6 +30,13 @@ void add_zar_verify(const ZarVerbs& verbs);
 void add_zar_extract(const ZarVerbs& verbs);
 void add_zar_cat(const ZarVerbs& verbs);
 void add_zar_diff(const ZarVerbs& verbs);
+void add_zar_mount(const ZarVerbs& verbs);
+void add_zar_import(const ZarVerbs& verbs);
+void add_zar_trace(const ZarVerbs& verbs);
+
+// A file's bytes. The mapping ends in SIGBUS when somebody cuts the file off meanwhile. Throws
+// InputError: not a readable file with content.
+Mapping map_file(const std::string& name);
 
 // An image file, mapped and checked. The mapping ends in SIGBUS when somebody cuts the file off
 // meanwhile: it is the user's own file.
