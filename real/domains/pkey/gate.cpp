@@ -345,6 +345,7 @@ void start_guest(Guest& guest, std::uint64_t entry, std::uint64_t stack) {
   ThreadState& thread = armed_state();
   thread.guest = &guest;
   missive_pkey_start(&thread, entry, stack, guest.rights);
+  thread.guest = nullptr;
 }
 
 void (*guest_ready())(missive_pie_link*, missive_pie_service) { return missive_pkey_ready; }
@@ -360,7 +361,10 @@ std::int64_t call_guest(Guest& guest, std::int32_t entry, const std::uint8_t* re
                         std::size_t size, std::uint8_t* reply, std::size_t capacity) {
   ThreadState& thread = armed_state();
   thread.guest = &guest;
-  return missive_pkey_call(&thread, &guest, entry, request, size, reply, capacity);
+  const std::int64_t answer =
+      missive_pkey_call(&thread, &guest, entry, request, size, reply, capacity);
+  thread.guest = nullptr;
+  return answer;
 }
 
 Use::Use() {
