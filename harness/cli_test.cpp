@@ -305,6 +305,19 @@ TEST_F(Cli, ZarReadsWhatItBuilt) {
   EXPECT_GT(Json::parse(cli({"zar", "diff", image, other, "--json"}).out)["network"]["bytes"], 0);
   EXPECT_EQ(cli({"zar", "build", copy, other, "--block-size", "8KiB"}).status, 0);
   EXPECT_EQ(cli({"zar", "diff", image, other}).status, 2);
+
+  const std::string packed = image + ".packed", back = image + ".back";
+  EXPECT_EQ(cli({"zar", "pack", image, packed, "--codec", "lz4"}).status, 0);
+  EXPECT_LT(std::filesystem::file_size(packed), std::filesystem::file_size(image));
+  EXPECT_EQ(cli({"zar", "unpack", packed, back}).status, 0);
+  EXPECT_EQ(cli({"zar", "verify", back}).out, cli({"zar", "verify", image}).out);
+  EXPECT_EQ(cli({"zar", "unpack", image, back}).status, 2);
+  const Outcome no_start = cli({"zar", "trace", image});
+  EXPECT_EQ(no_start.status, 2);
+  EXPECT_THAT(no_start.err, HasSubstr("it knows no start"));
+  EXPECT_EQ(cli({"zar", "mount", image, tree + "/none"}).status, 2);
+  EXPECT_EQ(cli({"zar", "import", other}).status, 2);
+  EXPECT_EQ(cli({"zar", "import", other, tree}).status, 2);
 }
 
 // The built program, when the test stands beside it: streams, exit status and NO_COLOR for real.

@@ -58,6 +58,7 @@ void add_zar_verb(Verbs& verbs) {
   add_zar_mount(all);
   add_zar_import(all);
   add_zar_trace(all);
+  add_zar_pack(all);
 }
 
 }  // namespace missive::harness

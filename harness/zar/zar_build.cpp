@@ -9,6 +9,7 @@
 #include "harness/zar/build_options.h"
 #include "harness/zar/zar_verb.h"
 #include "real/launch/application.h"
+#include "real/process.h"
 
 namespace missive::harness {
 
@@ -89,7 +90,9 @@ ExitStatus build_image(const std::string& tree, const std::string& image, BuildF
   if (!flags.absent.empty()) selection.absent = read_lines(flags.absent);
 
   Progress progress = progress_for(terminal, flags.quiet);
+  install_interrupt_handler();
   options.progress = [&](std::uint64_t done, std::uint64_t all) {
+    check_interrupt();
     progress.update(done >> 20U, all >> 20U, "MiB written");
   };
   const zar::BuildReport report = zar::build(tree, selection, options, image);

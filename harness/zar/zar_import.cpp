@@ -8,6 +8,7 @@
 #include "harness/zar/zar_verb.h"
 #include "real/data_dir.h"
 #include "real/launch/application.h"
+#include "real/process.h"
 #include "real/zar/import/import.h"
 #include "real/zar/import/packages.h"
 
@@ -31,10 +32,12 @@ ExitStatus run(ImportCommand& command, Terminal& terminal) {
     sources = zar::fetch_packages(data_dir() / "scripts" / "fetch-packages",
                                   launch::home() / "debs", command.packages);
   }
+  install_interrupt_handler();  // what is unpacked goes, however this ends
   const zar::ScratchTree tree(command.image);
   zar::TreeWriter writer(tree.path());
   zar::ImportResult all;
   for (std::size_t i = 0; i < sources.size(); ++i) {
+    check_interrupt();
     progress.update(i + 1, sources.size(), sources[i].filename().string());
     const zar::ScratchTree scratch(command.image);
     const zar::ImportKind& kind = zar::import_kind(sources[i], command.kind);

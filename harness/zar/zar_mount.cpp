@@ -63,6 +63,7 @@ ExitStatus run(const MountCommand& command, Terminal& terminal) {
   const dev_t outside = st.st_dev;
   if (const std::string why = launch::fuse_unavailable(); !why.empty())
     throw NotAvailable(fmt::format("zar mount: {}", why));
+  install_interrupt_handler();
   const auto delivery = launch::make_fuse_delivery();
   const UniqueFd mount = delivery->deliver(open.image, nullptr);
   const Attached attached(mount.get(), command.directory);

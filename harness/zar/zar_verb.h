@@ -33,6 +33,7 @@ void add_zar_diff(const ZarVerbs& verbs);
 void add_zar_mount(const ZarVerbs& verbs);
 void add_zar_import(const ZarVerbs& verbs);
 void add_zar_trace(const ZarVerbs& verbs);
+void add_zar_pack(const ZarVerbs& verbs);
 
 // A file's bytes. The mapping ends in SIGBUS when somebody cuts the file off meanwhile. Throws
 // InputError: not a readable file with content.
