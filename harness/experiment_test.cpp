@@ -379,7 +379,8 @@ TEST(IsolationExperiment, AMisspeltKindIsReportedWithAllElseThatIsWrong) {
         "k.json"));
     FAIL();
   } catch (const InputErrors& e) {
-    EXPECT_THAT(e.what(), HasSubstr("/kind: \"isolatoin\" is not one of \"launch\", \"isolation\"; "
+    EXPECT_THAT(e.what(), HasSubstr("/kind: \"isolatoin\" is not one of \"launch\", \"isolation\", "
+                                    "\"verification\"; "
                                     "did you mean 'isolation'?"));
     EXPECT_THAT(e.what(), HasSubstr("/cells/0: \"x\" is not one of"));
   }
