@@ -188,7 +188,8 @@ TEST(MicrovmParts, WithoutQemuThereIsOneLine) {
 TEST(MicrovmParts, WithoutItsKernelThereIsOneLineAndNoDownload) {
   const measure::ScratchDirectory home(measure::scratch_parent());
   const Variable variable("MISSIVE_HOME", home.path().string());
-  if (ours().unavailable().find("not installed") != std::string::npos) GTEST_SKIP();
+  if (const std::string why = ours().unavailable(); why.find("not installed") != std::string::npos)
+    GTEST_SKIP() << why;
   EXPECT_THAT(ours().unavailable(), HasSubstr("its kernel is not here yet"));
   EXPECT_EQ(why_untimed(ours()), "");
   EXPECT_TRUE(std::filesystem::is_empty(home.path()));
