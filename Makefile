@@ -7,7 +7,7 @@ PROGRAM := build/$(PRESET)/missive-sim
 # The first configuration speaks; later ones only if something is wrong. Tests need packages that `launch` does not install.
 CONFIGURE = cmake --preset $(PRESET) $(1) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
 
-.PHONY: launch test build install bench lint docs setup clean
+.PHONY: launch test build install bench lint docs fuzz setup clean
 
 launch: setup          ## installs what is missing, builds the program, runs the main job
 	$(call CONFIGURE,$(if $(wildcard build/$(PRESET)/build.ninja),,-DMISSIVE_TESTS=OFF))
@@ -38,6 +38,12 @@ lint: build            ## format, include rule of the house, clang-tidy
 docs:                  ## the documentation site (Sphinx, Doxygen); a warning is an error
 	scripts/setup --tests
 	scripts/docs build/docs
+
+fuzz:                  ## every fuzz target under libFuzzer for FUZZ_SECONDS each (or FUZZ_RUNS executions): docs/fuzzing.md
+	scripts/setup --tests
+	cmake --preset fuzz >/dev/null
+	cmake --build --preset fuzz -j $(JOBS)
+	scripts/fuzz build/fuzz
 
 setup:
 	scripts/setup

@@ -1,7 +1,8 @@
 # missive_room(NAME DEPENDS target...)
 #
 # Makes the static library missive_NAME from every .cpp below NAME/, a GoogleTest program NAME_test from
-# every *_test.cpp, and a Google Benchmark program NAME_bench from every *_bench.cpp. A new file needs no edit here.
+# every *_test.cpp, a Google Benchmark program NAME_bench from every *_bench.cpp, and a test NAME_fuzz from every *_fuzz.cpp
+# that replays its seeds and mutations of them. A new file needs no edit here.
 add_library(missive_options INTERFACE)
 target_compile_features(missive_options INTERFACE cxx_std_20)
 target_compile_options(missive_options INTERFACE
@@ -24,7 +25,7 @@ function(missive_room name)
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   list(FILTER all EXCLUDE REGEX "/guests?/")  # built by the rules of their mechanism
   set(sources ${all})
-  list(FILTER sources EXCLUDE REGEX "(_test|_bench|/main)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|_driver|/main)\\.cpp$")
   add_library(missive_${name} STATIC ${sources})
   target_link_libraries(missive_${name} PUBLIC missive_options ${ARG_DEPENDS})
   if(NOT MISSIVE_TESTS)
@@ -36,6 +37,18 @@ function(missive_room name)
     missive_program(${test} target)
     target_link_libraries(${target} PRIVATE missive_${name} GTest::gmock GTest::gtest_main)
     add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS ${name})
+  endforeach()
+  set(fuzzed ${all})
+  list(FILTER fuzzed INCLUDE REGEX "_fuzz\\.cpp$")
+  if(fuzzed AND NOT TARGET missive_replay)
+    add_library(missive_replay OBJECT ${PROJECT_SOURCE_DIR}/real/fuzz/replay_driver.cpp)
+    target_link_libraries(missive_replay PUBLIC missive_options)
+  endif()
+  foreach(fuzz IN LISTS fuzzed)
+    missive_program(${fuzz} target)
+    target_link_libraries(${target} PRIVATE missive_${name} missive_replay)
+    add_test(NAME ${target} COMMAND ${target})
     set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS ${name})
   endforeach()
   set(benches ${all})

@@ -92,16 +92,14 @@ class Exchange {
 
 }  // namespace
 
-Client Client::connect(const std::filesystem::path& socket, std::chrono::milliseconds deadline) {
+UniqueFd connect_to(const std::filesystem::path& socket, std::chrono::milliseconds deadline) {
   const sockaddr_un address = address_of(socket);
   const std::string where = "cache at " + socket.string();
-  Client client;
-  client.deadline_ = deadline;
-  client.socket_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!client.socket_) throw_errno(where + ": cannot make a socket");
+  UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!connection) throw_errno(where + ": cannot make a socket");
   const auto end = std::chrono::steady_clock::now() + deadline;
-  while (::connect(client.socket_.get(), reinterpret_cast<const sockaddr*>(&address),
-                   sizeof address) != 0) {
+  while (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
+         0) {
     // EAGAIN: its queue is full (connect(2)); there is nothing to poll for.
     if (errno != EAGAIN && errno != EINTR) throw_errno(where + ": cannot connect");
     if (std::chrono::steady_clock::now() >= end) {
@@ -110,7 +108,18 @@ Client Client::connect(const std::filesystem::path& socket, std::chrono::millise
     }
     ::poll(nullptr, 0, 1);
   }
+  return connection;
+}
+
+Client Client::over(UniqueFd socket, std::chrono::milliseconds deadline) {
+  Client client;
+  client.socket_ = std::move(socket);
+  client.deadline_ = deadline;
   return client;
+}
+
+Client Client::connect(const std::filesystem::path& socket, std::chrono::milliseconds deadline) {
+  return over(connect_to(socket, deadline), deadline);
 }
 
 LookupReply Client::lookup(const zar::Digest& image) {

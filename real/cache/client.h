@@ -33,9 +33,14 @@ struct AssembleReply {
   std::uint64_t bytes_assembled = 0;  // 0 when it was assembled already
 };
 
+// A connection, as connect() makes one. Throws RunError.
+UniqueFd connect_to(const std::filesystem::path& socket, std::chrono::milliseconds deadline);
+
 class Client {
  public:
   static Client connect(const std::filesystem::path& socket, std::chrono::milliseconds deadline);
+  // Over a connected stream socket.
+  static Client over(UniqueFd socket, std::chrono::milliseconds deadline);
 
   LookupReply lookup(const zar::Digest& image);
   // Asks the cache to get recipe and missing blocks from its origin.
