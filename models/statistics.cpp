@@ -12,6 +12,9 @@ namespace missive {
 namespace {
 
 constexpr double kLowTail = 0.025, kHighTail = 0.975;
+
+// Binomial tails further out than this many roots of n are below 1e-80.
+constexpr double kFarTail = 10;
 // Streams of the random numbers, one for each use.
 constexpr std::uint64_t kMedianStream = 1, kRatioStream = 2, kSplitStream = 3;
 
@@ -36,16 +39,6 @@ std::vector<double> flat(const Groups& groups) {
   return values;
 }
 
-double median_of_draw(const Groups& groups, Random& random) {
-  std::vector<double> values;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const auto& group = groups[static_cast<std::size_t>(random.below(groups.size()))];
-    values.insert(values.end(), group.begin(), group.end());
-  }
-  std::sort(values.begin(), values.end());
-  return quantile_of_sorted(values, 0.5);
-}
-
 Groups without_empty(const Groups& groups) {
   Groups result;
   std::copy_if(groups.begin(), groups.end(), std::back_inserter(result),
@@ -53,10 +46,68 @@ Groups without_empty(const Groups& groups) {
   return result;
 }
 
+// One side of a bootstrap. A draw counts how often it takes each group; its median is found by
+// walking the values, which are sorted once, until half of the drawn ones are passed.
+class Redraws {
+ public:
+  explicit Redraws(const Groups& units) : counts_(units.size()) {
+    for (std::size_t g = 0; g < units.size(); ++g) {
+      sizes_.push_back(units[g].size());
+      for (double v : units[g]) values_.push_back({v, g});
+    }
+    std::sort(values_.begin(), values_.end(),
+              [](const Value& a, const Value& b) { return a.value < b.value; });
+  }
+
+  double median(Random& random) {
+    std::fill(counts_.begin(), counts_.end(), 0);
+    std::size_t drawn = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      const auto g = static_cast<std::size_t>(random.below(counts_.size()));
+      ++counts_[g];
+      drawn += sizes_[g];
+    }
+    const std::size_t below = (drawn - 1) / 2, above = drawn / 2;
+    std::size_t seen = 0;
+    auto at = values_.begin();
+    const auto pass = [&](std::size_t rank) {
+      while (seen <= rank) seen += counts_[at++->group];
+      return std::prev(at)->value;
+    };
+    const double low = pass(below), high = pass(above);
+    return low + (above > below ? 0.5 : 0) * (high - low);
+  }
+
+ private:
+  struct Value {
+    double value;
+    std::size_t group;
+  };
+  std::vector<Value> values_;  // ascending
+  std::vector<std::size_t> sizes_, counts_;
+};
+
+// So many values, none in the company of others of its process, that their order statistics say
+// what a bootstrap would.
+bool are_many_alone(const Groups& units) {
+  return units.size() > kManyValues &&
+         std::all_of(units.begin(), units.end(), [](const auto& g) { return g.size() == 1; });
+}
+
 void set_interval(Estimate& estimate, std::vector<double> draws) {
   std::sort(draws.begin(), draws.end());
   estimate.low = quantile_of_sorted(draws, kLowTail);
   estimate.high = quantile_of_sorted(draws, kHighTail);
+}
+
+// From the intervals of two independent medians that of their ratio: on the logarithms the
+// distances to the limits add like the sides of a right triangle (statistics.h).
+void set_ratio_interval(Estimate& ratio, const Estimate& a, const Estimate& b) {
+  const auto distance = [](double x, double y) { return std::log(x) - std::log(y); };
+  ratio.low =
+      ratio.value * std::exp(-std::hypot(distance(a.value, a.low), distance(b.high, b.value)));
+  ratio.high =
+      ratio.value * std::exp(std::hypot(distance(a.high, a.value), distance(b.value, b.low)));
 }
 
 double half_distance(const Groups& units, const std::vector<std::size_t>& order) {
@@ -78,7 +129,14 @@ double quantile(std::vector<double> values, double p) {
   return quantile_of_sorted(values, p);
 }
 
-double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
+double median(std::vector<double> values) {
+  require_finite(values);
+  const std::size_t below = (values.size() - 1) / 2;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(below);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return *middle + 0.5 * (*std::min_element(middle + 1, values.end()) - *middle);
+}
 
 double median_absolute_deviation(const std::vector<double>& values) {
   const double middle = median(values);
@@ -96,8 +154,9 @@ Estimate median_by_order(std::vector<double> values) {
   // from 1, covers. log of binomial(n, i) / 2^n keeps large n in range.
   double tail = 0;
   std::size_t k = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double nn = static_cast<double>(n), ii = static_cast<double>(i);
+  const double nn = static_cast<double>(n), first = nn / 2 - kFarTail * std::sqrt(nn);
+  for (auto i = static_cast<std::size_t>(std::max(0.0, first)); i < n; ++i) {
+    const double ii = static_cast<double>(i);
     tail += std::exp(std::lgamma(nn + 1) - std::lgamma(ii + 1) - std::lgamma(nn - ii + 1) -
                      nn * std::log(2.0));
     if (tail > kLowTail) break;
@@ -111,11 +170,12 @@ Estimate median_by_group(const Groups& groups, std::uint64_t seed, int draws) {
   const std::vector<double> all = flat(groups);
   require_finite(all);
   const Groups units = without_empty(groups);
-  if (units.size() < 2) return median_by_order(all);
+  if (units.size() < 2 || are_many_alone(units)) return median_by_order(all);
   Estimate estimate{median(all), 0, 0, all.size()};
   Random random(seed, kMedianStream);
+  Redraws redraws(units);
   std::vector<double> medians;
-  for (int i = 0; i < draws; ++i) medians.push_back(median_of_draw(units, random));
+  for (int i = 0; i < draws; ++i) medians.push_back(redraws.median(random));
   set_interval(estimate, std::move(medians));
   return estimate;
 }
@@ -130,11 +190,20 @@ Estimate ratio_by_group(const Groups& a, const Groups& b, std::uint64_t seed, in
   };
   const Groups units_a = without_empty(a), units_b = without_empty(b);
   Estimate estimate{divide(median(over), median(under)), 0, 0, over.size() + under.size()};
+  if (are_many_alone(units_a) || are_many_alone(units_b)) {
+    const Estimate top = median_by_group(a, seed, draws), bottom = median_by_group(b, seed, draws);
+    divide(top.low, bottom.low);  // an interval that reaches zero bounds no ratio
+    if (top.low > 0) {
+      set_ratio_interval(estimate, top, bottom);
+      return estimate;
+    }
+  }
   Random random(seed, kRatioStream);
+  Redraws over_again(units_a), under_again(units_b);
   std::vector<double> ratios;
   for (int i = 0; i < draws; ++i) {
-    const double top = median_of_draw(units_a, random);
-    ratios.push_back(divide(top, median_of_draw(units_b, random)));
+    const double top = over_again.median(random);
+    ratios.push_back(divide(top, under_again.median(random)));
   }
   set_interval(estimate, std::move(ratios));
   return estimate;

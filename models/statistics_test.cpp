@@ -113,6 +113,70 @@ TEST(Statistics, RatioOfMediansHasAnIntervalAroundTheTruth) {
   EXPECT_DOUBLE_EQ(ratio_by_group({{6, 6}}, {{3, 3}}, 1).value, 2);
 }
 
+// Values of their own, spread like times are: most near the lower end.
+Groups alone(std::uint64_t seed, std::size_t n, double scale) {
+  Random random(seed);
+  Groups result(n);
+  for (auto& group : result) group.push_back(scale * std::exp(0.3 * random.normal()));
+  return result;
+}
+
+// Each value twice in its group.
+Groups doubled(const Groups& groups) {
+  Groups result;
+  for (const auto& group : groups) result.push_back({group[0], group[0]});
+  return result;
+}
+
+// Doubling a value in its group changes no median of any draw, but makes the groups ones that are
+// bootstrapped however many they are: both methods on the same data.
+TEST(Statistics, OrderStatisticsOfManyValuesAgreeWithTheBootstrap) {
+  const Groups a = alone(1, 2 * kManyValues, 3), b = alone(2, kManyValues + 1, 2);
+  const Estimate order = median_by_group(a, 1), drawn = median_by_group(doubled(a), 1);
+  const double width = drawn.high - drawn.low;
+  EXPECT_EQ(order.value, drawn.value);
+  EXPECT_NE(order.low, drawn.low);  // two methods indeed
+  EXPECT_NEAR(order.low, drawn.low, 0.1 * width);
+  EXPECT_NEAR(order.high, drawn.high, 0.1 * width);
+
+  const Estimate mover = ratio_by_group(a, b, 1);
+  const Estimate again = ratio_by_group(doubled(a), doubled(b), 1);
+  EXPECT_EQ(mover.value, again.value);
+  EXPECT_NE(mover.low, again.low);
+  EXPECT_NEAR(mover.low, again.low, 0.1 * (again.high - again.low));
+  EXPECT_NEAR(mover.high, again.high, 0.1 * (again.high - again.low));
+}
+
+TEST(Statistics, RatioIntervalOfManyValuesCoversAbout95Percent) {
+  int covered = 0;
+  constexpr int kTrials = 200;
+  for (std::uint64_t i = 0; i < kTrials; ++i) {
+    const Estimate e = ratio_by_group(alone(1000 + i, kManyValues + 1, 3),
+                                      alone(5000 + i, kManyValues + 500, 2), 1);
+    covered += e.low <= 1.5 && 1.5 <= e.high;
+  }
+  EXPECT_GE(covered, kTrials * 90 / 100);
+  EXPECT_LE(covered, kTrials * 99 / 100);
+}
+
+TEST(Statistics, AnIntervalThatReachesZeroBoundsNoRatio) {
+  Groups half(kManyValues + 2, {1});
+  for (std::size_t i = 0; i < half.size() / 2 - 1; ++i) half[i] = {0};
+  EXPECT_THROW(ratio_by_group(alone(1, kManyValues + 1, 1), half, 1), std::domain_error);
+  EXPECT_EQ(ratio_by_group(half, alone(1, 100, 1), 1).low, 0);  // above the line it may
+}
+
+// The binomial tail is summed from where it begins to matter: rank 499,021 of a million (R:
+// qbinom(0.025, 1e6, 0.5)).
+TEST(Statistics, OrderStatisticsOfAMillionValues) {
+  std::vector<double> values;
+  for (int i = 1; i <= 1000000; ++i) values.push_back(i);
+  const Estimate e = median_by_order(std::move(values));
+  EXPECT_EQ(e.value, 500000.5);
+  EXPECT_NEAR(e.low, 499020, 1);
+  EXPECT_EQ(e.low + e.high, 1000001);
+}
+
 TEST(Statistics, NoiseFloorOfASteadyMachineIsZero) {
   EXPECT_EQ(noise_floor({{2, 2, 2}, {2, 2}, {2}, {2}}, 1), 0);
 }
