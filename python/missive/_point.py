@@ -14,19 +14,23 @@ from missive import _program
 from missive.errors import Error
 
 
-def run_point(spec: Mapping[str, Any]) -> dict[str, Any]:
+def run_point(spec: Mapping[str, Any], home: str | None = None) -> dict[str, Any]:
     """Runs one point.
 
     ``spec`` has everything, so that a worker on another machine needs only the program: ``key``,
     ``experiment`` (text of the file), ``name`` (of the file, for messages), ``sets``,
     ``parameters`` (text of the file), ``seed``, ``repetition``, ``backend``, ``timeout``.
 
+    ``home`` is the sweep's folder for what is temporary, which the sweep removes whatever becomes of
+    its workers. On a machine that does not see it the point makes one of its own, and removes it
+    unless it is killed.
+
     Returns ``key``, ``status``, ``seconds``, ``points`` (as in result.json) and ``error`` (None when
     it went well). Never raises for what the child did: a crash is an answer, too.
     """
     begin = time.monotonic()
     try:
-        status, points, error = _run(spec)
+        status, points, error = _run(spec, home)
     except (Error, OSError) as failure:
         status, points, error = None, [], f"{failure}"
     return {
@@ -38,8 +42,9 @@ def run_point(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _run(spec: Mapping[str, Any]) -> tuple[int | None, list[dict[str, Any]], str | None]:
-    with tempfile.TemporaryDirectory(prefix="missive-point-") as name:
+def _run(spec: Mapping[str, Any], home: str | None) -> tuple[int | None, list[dict[str, Any]], str | None]:
+    where = home if home is not None and Path(home).is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="missive-point-", dir=where) as name:
         folder = Path(name)
         file = folder / spec["name"]
         file.write_text(spec["experiment"], encoding="utf-8")

@@ -11,6 +11,7 @@ numbers bit for bit (``.digest``).
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import hashlib
 import itertools
 import json
@@ -18,7 +19,7 @@ import os
 import tempfile
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Generator, Mapping, Sequence
 
 from missive import _program
 from missive._point import run_point
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = ["Sweep", "sweep"]
+
+Answers = Generator[dict[str, Any], None, None]
 
 # How often a point whose worker was lost is given to another one.
 RETRIES = 2
@@ -150,13 +153,17 @@ def sweep(
         if (kept := store.read(spec["key"])) is not None:
             answers[spec["key"]] = kept
     todo = [spec for spec in specs if spec["key"] not in answers]
-    for answer in _answers(todo, executor, backend):
-        if answer["error"] is not None and on_error == "raise":
-            raise RunError(f"{_label(specs, answer['key'])}: {answer['error']}")
-        answers[answer["key"]] = answer
-        store.write(answer)
-        if progress is not None:
-            progress(len(answers), len(specs))
+    # One folder for all that is temporary: a worker that is killed cannot tidy up after itself. The
+    # workers are gone (closing) before it goes, but for those of another's executor that are running.
+    with tempfile.TemporaryDirectory(prefix="missive-sweep-", ignore_cleanup_errors=True) as home:
+        with contextlib.closing(_answers(todo, executor, backend, home)) as found:
+            for answer in found:
+                if answer["error"] is not None and on_error == "raise":
+                    raise RunError(f"{_label(specs, answer['key'])}: {answer['error']}")
+                answers[answer["key"]] = answer
+                store.write(answer)
+                if progress is not None:
+                    progress(len(answers), len(specs))
     name = specs[0]["name"].removesuffix(".json")
     return Sweep(name, [answers[s["key"]] for s in specs], specs)
 
@@ -299,13 +306,14 @@ class _Store:
         temporary.replace(file)
 
 
-def _answers(specs: list[dict[str, Any]], executor: Executor | None, backend: str) -> Iterator[dict[str, Any]]:
+def _answers(specs: list[dict[str, Any]], executor: Executor | None, backend: str, home: str) -> Answers:
     if backend != "sim":
-        yield from map(run_point, specs)
+        for spec in specs:
+            yield run_point(spec, home)
     elif executor is not None:
-        yield from _through(executor, specs)
+        yield from _through(executor, specs, home)
     else:
-        yield from _through_pools(specs)
+        yield from _through_pools(specs, home)
 
 
 def _lost(spec: Mapping[str, Any], error: BaseException) -> dict[str, Any]:
@@ -313,21 +321,21 @@ def _lost(spec: Mapping[str, Any], error: BaseException) -> dict[str, Any]:
     return {"key": spec["key"], "status": None, "seconds": 0.0, "points": [], "error": text}
 
 
-def _submit(executor: Executor, specs: Sequence[dict[str, Any]]) -> tuple[dict[Future[Any], dict[str, Any]], list[tuple[dict[str, Any], BaseException]]]:
+def _submit(executor: Executor, specs: Sequence[dict[str, Any]], home: str) -> tuple[dict[Future[Any], dict[str, Any]], list[tuple[dict[str, Any], BaseException]]]:
     """Futures, and what could not even be submitted."""
     futures: dict[Future[Any], dict[str, Any]] = {}
     refused: list[tuple[dict[str, Any], BaseException]] = []
     for spec in specs:
         try:
-            futures[executor.submit(run_point, spec)] = spec
+            futures[executor.submit(run_point, spec, home)] = spec
         except Exception as error:  # a broken pool refuses work
             refused.append((spec, error))
     return futures, refused
 
 
-def _collect(executor: Executor, specs: Sequence[dict[str, Any]], lost: list[tuple[dict[str, Any], BaseException]]) -> Iterator[dict[str, Any]]:
+def _collect(executor: Executor, specs: Sequence[dict[str, Any]], home: str, lost: list[tuple[dict[str, Any], BaseException]]) -> Answers:
     """Answers as they come; points whose worker was lost go to ``lost``."""
-    futures, refused = _submit(executor, specs)
+    futures, refused = _submit(executor, specs, home)
     lost += refused
     try:
         for future in concurrent.futures.as_completed(futures):
@@ -343,12 +351,12 @@ def _collect(executor: Executor, specs: Sequence[dict[str, Any]], lost: list[tup
         raise
 
 
-def _through(executor: Executor, specs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _through(executor: Executor, specs: Sequence[dict[str, Any]], home: str) -> Answers:
     """An executor of the caller's: points of lost workers are submitted again, while it takes any."""
     todo, lost = list(specs), []  # type: ignore[var-annotated]
     for _ in range(1 + RETRIES):
         lost = []
-        yield from _collect(executor, todo, lost)
+        yield from _collect(executor, todo, home, lost)
         todo = [spec for spec, _ in lost]
         if not todo:
             return
@@ -356,7 +364,7 @@ def _through(executor: Executor, specs: Sequence[dict[str, Any]]) -> Iterator[di
         yield _lost(spec, error)
 
 
-def _through_pools(specs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _through_pools(specs: Sequence[dict[str, Any]], home: str) -> Answers:
     """Process pools of our own. One lost worker breaks a pool for good: the next one takes over. What
     brought several down goes to a pool of one worker, so that it takes no others with it."""
     workers = os.cpu_count() or 1
@@ -367,7 +375,7 @@ def _through_pools(specs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for batch in batches:
             pool = ProcessPoolExecutor(min(workers, len(batch)))
             try:
-                yield from _collect(pool, batch, lost)
+                yield from _collect(pool, batch, home, lost)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
         todo = [spec for spec, _ in lost]

@@ -107,6 +107,44 @@ def test_a_point_that_kills_every_worker_takes_no_other_with_it(fake_program) ->
     assert sweep.errors.iloc[0].status is None
 
 
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for what is temporary."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def test_killed_workers_leave_nothing_behind(fake_program, temporary: Path) -> None:
+    seen = temporary.parent / "seen"
+    real = _program.program()
+    fake_program(f'[ "$1" = run ] && {{ ls -d {temporary}/*/* >> {seen}; kill -KILL $PPID; sleep 5; }}; exec {real} "$@"\n')
+    assert len(small().errors) == 6
+    assert "missive-point-" in seen.read_text()  # they were there
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_interrupted_sweep_leaves_nothing_behind(temporary: Path) -> None:
+    def interrupt(done: int, all_of_them: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small(progress=interrupt)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_worker_that_does_not_see_the_sweeps_folder_makes_its_own(expected: str, temporary: Path) -> None:
+    class Elsewhere(ThreadPoolExecutor):
+        def submit(self, fn, /, spec, home):  # type: ignore[no-untyped-def]
+            assert Path(home).is_dir()
+            return super().submit(fn, spec, f"{home}-of-another-machine")
+
+    with Elsewhere(2) as executor:
+        assert small(executor=executor).digest == expected
+    assert list(temporary.iterdir()) == []
+
+
 class Losing(ThreadPoolExecutor):
     """An executor that answers some calls with a lost worker."""
 
