@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,17 +32,21 @@ std::vector<std::string> baseline_points(const Result& result) {
   return ids;
 }
 
-void find_longest_phase(ShownLaunch& launch) {
+void find_longest_phases(ShownLaunch& launch) {
   launch.measured = launch.total->measured.has_value();
-  double longest = 0;
-  for (const Phase phase : kPhases)
-    if (const Metric* m = find_metric(*launch.point, to_string(phase)))
-      if (const double value = value_of(*m, launch.measured); value > longest) {
-        longest = value;
-        launch.longest_phase = m->name;
-      }
-  if (const double total = value_of(*launch.total, launch.measured); total > 0)
-    launch.longest_share = longest / total;
+  const double total = value_of(*launch.total, launch.measured);
+  if (!(total > 0)) return;
+  for (const Phase phase : kPhases) {
+    const Metric* m = find_metric(*launch.point, to_string(phase));
+    const double share = m == nullptr ? 0 : value_of(*m, launch.measured) / total;
+    if (share > launch.longest_share) {
+      launch.second_phase = std::exchange(launch.longest_phase, m->name);
+      launch.second_share = std::exchange(launch.longest_share, share);
+    } else if (share > launch.second_share) {
+      launch.second_phase = m->name;
+      launch.second_share = share;
+    }
+  }
 }
 
 // Where a phase, or a step of that name, lies among the records of one world.
@@ -115,11 +120,11 @@ std::vector<ShownLaunch> shown_launches(const Result& result) {
         continue;
       const bool own = std::find(baseline.begin(), baseline.end(), point.id) != baseline.end();
       if (best.point != nullptr && (best_is_baseline || !own)) continue;
-      best = {temperature, &point, total, {}, 0, false};
+      best = ShownLaunch{.temperature = temperature, .point = &point, .total = total};
       best_is_baseline = own;
     }
     if (best.point == nullptr) continue;
-    find_longest_phase(best);
+    find_longest_phases(best);
     shown.push_back(std::move(best));
   }
   return shown;

@@ -18,7 +18,9 @@ struct ShownLaunch {
   const Metric* total = nullptr;
   std::string longest_phase;  // by the measurement where there is one
   double longest_share = 0;   // of the total
-  bool measured = false;      // which world longest_* comes from
+  std::string second_phase;   // the longest but one; empty when there is none
+  double second_share = 0;
+  bool measured = false;  // which world these come from
 };
 
 // In the order cold, warm, hot; empty when the result is not about launches, or has no times.

@@ -123,6 +123,21 @@ TEST(Answers, ColdComesFirstWithThePhaseThatTakesLongest) {
   // The file's own verifier is mac, the second point: 20 ms of verifying, 200 ms of boot.
   EXPECT_EQ(launches[0].point->parameters["verifier"], "mac");
   EXPECT_NEAR(launches[0].longest_share, 200.0 / 220, 1e-9);
+  EXPECT_EQ(launches[0].second_phase, "verify");
+  EXPECT_NEAR(launches[0].second_share, 20.0 / 220, 1e-9);
+}
+
+// A share of 0.84 is 84 %, in the unit of the limits beside it.
+TEST(Report, ClaimsAreShownInTheUnitOfTheirLimits) {
+  Result result = launch_result();
+  const Json measured{{"median", 0.84}, {"ci95", Json::array({0.81, 0.86})}};
+  result.claims =
+      Json::array({Json{{"id", "C1"}, {"unit", "%"}, {"kind", "range"}, {"measured", measured}},
+                   Json{{"id", "C2"}, {"unit", "1"}, {"kind", "order"}, {"simulated", 1.31127}}});
+  const std::string page = report_html(result, {});
+  EXPECT_THAT(page, HasSubstr("84 % [81 %, 86 %]"));
+  EXPECT_THAT(page, HasSubstr("1.31 x"));
+  EXPECT_THAT(page, Not(HasSubstr("0.84 %")));
 }
 
 TEST(Answers, TheWaterfallLiesWhereTheRecordsLie) {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/claims.h"
 #include "harness/compare_metrics.h"
 #include "harness/report/html.h"
 #include "harness/result_table.h"
@@ -99,13 +100,16 @@ std::string ReportWriter::tiles() const {
   std::string html = "<div class=\"tiles\">\n";
   if (!launches_.empty()) {
     const ShownLaunch& l = launches_.front();
-    html +=
-        tile(fmt::format("What dominates a {} launch?", l.temperature),
-             l.longest_phase + ": " + share_text(l.longest_share),
-             fmt::format("of {}{}: {}",
-                         l.measured ? seconds_text(l.total->measured->median)
-                                    : seconds_text(l.total->simulated),
-                         l.measured ? " measured" : " simulated", phase_in_words(l.longest_phase)));
+    html += tile(
+        fmt::format("What dominates a {} launch?", l.temperature),
+        l.longest_phase + ": " + share_text(l.longest_share),
+        fmt::format(
+            "of {}{}: {}{}",
+            l.measured ? seconds_text(l.total->measured->median) : seconds_text(l.total->simulated),
+            l.measured ? " measured" : " simulated", phase_in_words(l.longest_phase),
+            l.second_phase.empty()
+                ? ""
+                : fmt::format(". Then {}: {}", l.second_phase, share_text(l.second_share))));
   }
   if (launches_.empty()) html += range_tile();
   const std::string question = "How far is the model off?";
@@ -180,6 +184,8 @@ std::string ReportWriter::in_words() const {
         text += fmt::format(" ({} is the application's own start, an input of the model)",
                             share_text(value / total));
     }
+    if (!l.second_phase.empty())
+      text += fmt::format(", {} {}", l.second_phase, share_text(l.second_share));
     if (const Metric* cost = find_metric(*l.point, kCost); cost != nullptr && cost->measured)
       text += "; the untrusted cache costs " + seconds_text(cost->measured->median);
     html += paragraph(text + ".");
@@ -222,8 +228,10 @@ std::string ReportWriter::failures() const {
 
 std::string ReportWriter::claims() const {
   if (result_.claims.empty()) return {};
-  HtmlTable table("Claims this experiment bears on",
-                  {"claim", "statement", "expected", "verdict", "why", "simulated", "measured"}, 5);
+  HtmlTable table(
+      "Claims this experiment bears on",
+      {"claim", "statement", "expected", "verdict", "why", "simulated", "measured [95 % interval]"},
+      5);
   const auto at = [](const Json& json, const char* key) {
     return json.is_object() && json.contains(key) ? json[key] : Json();
   };
@@ -231,16 +239,23 @@ std::string ReportWriter::claims() const {
     const Json value = at(json, key);
     return value.is_string() ? value.get<std::string>() : std::string{"-"};
   };
-  const auto number = [](const Json& value, const std::string& unit) {
-    return value.is_number() ? value_text(value.get<double>(), unit) : std::string{"-"};
-  };
   for (const Json& claim : result_.claims) {
-    const std::string verdict = text(claim, "verdict"), unit = text(claim, "unit");
-    const Json measured = at(claim, "measured");
-    table.add({text(claim, "id"), text(claim, "statement"),
-               text(at(claim, "reference"), "expected"), verdict, text(claim, "why"),
-               number(at(claim, "simulated"), unit), number(at(measured, "median"), unit)},
-              verdict == "not reproduced" ? "miss" : "");
+    Claim shape;  // as much of it as its numbers need
+    shape.unit = at(claim, "unit").is_string() ? claim["unit"].get<std::string>() : "1";
+    if (at(claim, "kind") == "order") shape.kind = ClaimKind::order;
+    const auto number = [&](const Json& value) {
+      return value.is_number() ? claim_number(shape, value.get<double>()) : std::string{"-"};
+    };
+    const Json measured = at(claim, "measured"), simulated = at(claim, "simulated");
+    const Json interval = at(measured, "ci95");
+    std::string found = number(at(measured, "median"));
+    if (interval.is_array() && interval.size() == 2 && interval[0] != interval[1])
+      found += fmt::format(" [{}, {}]", number(interval[0]), number(interval[1]));
+    const std::string verdict = text(claim, "verdict");
+    table.add(
+        {text(claim, "id"), text(claim, "statement"), text(at(claim, "reference"), "expected"),
+         verdict, text(claim, "why"), number(simulated), found},
+        verdict == "not reproduced" ? "miss" : "");
   }
   return table.html();
 }
@@ -434,9 +449,9 @@ std::string ReportWriter::all_points() const {
 
 std::vector<Section> ReportWriter::sections() const {
   std::vector<Section> all{
-      {"claims", "Claims", claims()},
       {"phases", "Where the time goes", waterfalls()},
       {"accuracy", "How far the model is off", accuracy() + errors_by_phase()},
+      {"claims", "Claims", claims()},
       {"distributions", "Distributions", distributions()},
       {"limits", "What these numbers do not say", limits()},
       {"points", "All points", all_points()},
