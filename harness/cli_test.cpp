@@ -356,6 +356,52 @@ TEST_F(Program, AFullStandardOutputIsAnErrorNotSilence) {
   EXPECT_THAT(read_text(folder_.path() / "e"), HasSubstr("standard output"));
 }
 
+// For a terminal that knows neither Unicode nor colour. What a file of the user's says is printed
+// as it stands; what the program says itself is ASCII, without escapes, whatever the environment.
+TEST_F(Cli, WhatItSaysIsAsciiWithoutEscapes) {
+  const std::string out = (folder_.path() / "out").string();
+  const std::string model = (source_dir() / "experiments/launch-model.json").string();
+  const std::vector<std::vector<std::string>> commands{{model, "--out", out},
+                                                       {launch_, "--dry-run"},
+                                                       {"show", launch_},
+                                                       {"claims"},
+                                                       {"claims", "--format", "csv"},
+                                                       {"claims", "--format", "markdown"},
+                                                       {"compare", out, out, "--all"},
+                                                       {"reproduce", "--list"},
+                                                       {"help", "block_size"},
+                                                       {"parameters", "--published"},
+                                                       {"domains", "list"},
+                                                       {"report", out},
+                                                       {"man"},
+                                                       {"completion"},
+                                                       {"--help"},
+                                                       {"nonsense"}};
+  for (const auto& words : commands) {
+    const Outcome o = cli(words);
+    EXPECT_FALSE((o.out + o.err).empty()) << words[0];
+    for (const std::string& text : {o.out, o.err})
+      EXPECT_TRUE(std::all_of(text.begin(), text.end(),
+                              [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }))
+          << words[0] << ": " << text;
+  }
+}
+
+TEST_F(Program, ATerminalWithoutUnicodeOrColourSeesTheSame) {
+  const std::string words = "'" + launch_ + "' --backend sim --parameters reference --out '" +
+                            (folder_.path() / "out").string() + "'";
+  const Outcome rich = spawn(words);
+  const auto plain_program = program_;
+  program_ = folder_.write("plain", "#!/bin/sh\nLC_ALL=C TERM=dumb NO_COLOR=1 exec '" +
+                                        plain_program.string() + "' \"$@\"\n");
+  std::filesystem::permissions(program_, std::filesystem::perms::owner_all);
+  const Outcome plain = spawn(words);
+  EXPECT_EQ(rich.status, 0) << rich.err;
+  EXPECT_EQ(plain.status, 0) << plain.err;
+  EXPECT_EQ(plain.out, rich.out);
+  EXPECT_EQ(plain.err, rich.err);
+}
+
 TEST_F(Cli, PublishedValuesComeWithTheirSources) {
   const Outcome all = cli({"parameters", "--published"});
   EXPECT_EQ(all.status, 0);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -148,6 +149,35 @@ void expect_nested(const Json& trace) {
     }
     open.emplace_back(start, start + length);
   }
+}
+
+// The Trace Event Format as far as it is used ("Trace Event Format", Google, sections "JSON Object
+// Format", "Complete Events" and "Metadata Events"), and what Perfetto's importer asks for.
+TEST(TraceJson, KeepsToTheTraceEventFormat) {
+  const Json trace = Json::parse(trace_json(made_up_result(small_experiment())));
+  ASSERT_TRUE(trace.is_object());
+  EXPECT_THAT(trace["displayTimeUnit"].get<std::string>(), ::testing::AnyOf("ms", "ns"));
+  std::set<int> named_processes;
+  std::set<std::pair<int, int>> named_threads, used_threads;
+  for (const Json& event : trace["traceEvents"]) {
+    ASSERT_TRUE(event["name"].is_string() && event["pid"].is_number_integer()) << event;
+    if (event["ph"] == "M") {
+      EXPECT_TRUE(event["args"].is_object() && event["args"].size() == 1) << event;
+      if (event["name"] == "process_name") named_processes.insert(event["pid"].get<int>());
+      if (event["name"] == "thread_name")
+        named_threads.insert({event["pid"].get<int>(), event["tid"].get<int>()});
+      continue;
+    }
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_TRUE(event["cat"].is_string()) << event;
+    EXPECT_TRUE(event["ts"].is_number() && event["ts"].get<double>() >= 0) << event;
+    EXPECT_TRUE(event["dur"].is_number() && event["tid"].is_number_integer()) << event;
+    EXPECT_TRUE(!event.contains("args") || event["args"].is_object()) << event;
+    used_threads.insert({event["pid"].get<int>(), event["tid"].get<int>()});
+    EXPECT_TRUE(named_processes.contains(event["pid"].get<int>())) << event;
+  }
+  EXPECT_EQ(named_threads, used_threads);
+  expect_nested(trace);
 }
 
 TEST(TraceJson, StepsThatOverlapWithoutNestingGetTracksOfTheirOwn) {
