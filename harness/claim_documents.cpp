@@ -73,7 +73,8 @@ std::string with_claim_sections(const std::string& text, const ClaimsFile& claim
                                 const std::string& where) {
   const std::vector<std::pair<std::string, std::string>> sections{
       {"claims", claims_markdown(claims, verdicts, false)},
-      {"headlines", claims_markdown(claims, verdicts, true)},
+      {"headlines",
+       claims_markdown(claims, verdicts, true) + "\nOf all: " + verdict_counts(verdicts) + ".\n"},
       {"appendix-claims", appendix_claims(claims)},
       {"appendix-experiments", appendix_experiments(claims)}};
   std::string made = text;
