@@ -17,6 +17,7 @@
 #include "real/origin/boot_block.h"
 #include "real/origin/client.h"
 #include "real/verify/verifier.h"
+#include "real/verify/version_store.h"
 #include "real/zar/image.h"
 
 namespace missive::launch {
@@ -88,11 +89,15 @@ class Launch {
     Stopwatch watch;
     const auto block = origin::open_boot_block(request_.boot_block, request_.vendor, "boot block");
     expected_ = {block.image, block.shape, block.application, block.version};
+    if (!request_.version_store.empty())
+      verify::VersionStore(request_.version_store).admit(request_.vendor, expected_);
     Picoprocess process = Picoprocess::create();
     delivery_ = make_delivery(request_.delivery);
     watch.mark("create", Phase::create, Place::launcher);
     obtain(watch);
     verify_or_replace(watch);
+    if (!request_.version_store.empty())
+      verify::VersionStore(request_.version_store).remember(request_.vendor, expected_);
     boot(watch, process);
     outcome_.records = watch.take();
     return std::move(outcome_);

@@ -27,7 +27,10 @@ struct LaunchRequest {
   verify::ApplicationSecret secret{};
   std::filesystem::path cache_socket;
   std::string origin_url;  // asked directly only when the cache fails
-  bool keyed = false;      // verifier: MAC once a tag is there (true), or the tree every time
+  // Which versions this host has launched (real/verify/version_store.h); empty: none is kept, and
+  // an old boot block passes.
+  std::filesystem::path version_store;
+  bool keyed = false;  // verifier: MAC once a tag is there (true), or the tree every time
   std::string delivery = "fuse";
   HandOver hand_over = HandOver::sealed;
   std::chrono::milliseconds deadline{
@@ -44,8 +47,8 @@ struct LaunchOutcome {
 };
 
 // Launches, waits for the ready mark, ends the application. Throws InputError (boot block),
-// RunError (cache and origin both failed, application ended before its ready mark, deadline) or
-// NotAvailable.
+// RunError (older than a version that was launched, cache and origin both failed, application ended
+// before its ready mark, deadline) or NotAvailable.
 LaunchOutcome launch(const LaunchRequest& request);
 
 // Starts the same application from an unpacked tree, without cache or picoprocess: its native twin.

@@ -151,6 +151,7 @@ LaunchRequest Testbed::request(const LaunchVariant& variant) const {
   r.boot_block = boot_block_;
   r.vendor = vendor_;
   r.origin_url = origin_->url();
+  r.version_store = scratch_.path() / "versions";
   r.keyed = variant.keyed;
   r.delivery = variant.delivery;
   r.hand_over = variant.hand_over;
