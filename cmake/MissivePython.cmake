@@ -81,7 +81,7 @@ function(missive_python_package)
   file(GLOB_RECURSE pure CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*.cpp)
   file(GLOB_RECURSE zar CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/real/zar/*.cpp)
   set(sources ${pure} ${zar} ${PROJECT_SOURCE_DIR}/real/fd.cpp)
-  list(FILTER sources EXCLUDE REGEX "(_test|_bench)\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz)\\.cpp$")
   pybind11_add_module(missive_python MODULE NO_EXTRAS ${bindings} ${sources})
   # The libraries of the rooms, without the rooms; those that nothing needs fall away.
   get_target_property(libraries missive_real INTERFACE_LINK_LIBRARIES)
