@@ -43,5 +43,6 @@ const ExperimentKind& experiment_kind(const std::string& name);
 ExperimentKind launch_kind();
 ExperimentKind isolation_kind();
 ExperimentKind verification_kind();
+ExperimentKind structure_kind();
 
 }  // namespace missive::harness

@@ -9,6 +9,7 @@ const std::vector<ExperimentKind>& experiment_kinds_registered() {
       launch_kind(),
       isolation_kind(),
       verification_kind(),
+      structure_kind(),
   };
   return all;
 }

@@ -1,0 +1,109 @@
+#include "harness/structure_experiment.h"
+
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "harness/experiment_kind.h"
+#include "harness/structure_run.h"
+#include "harness/structure_table.h"
+#include "harness/structure_tree.h"
+
+namespace missive::harness {
+
+namespace {
+
+std::vector<std::uint64_t> sizes_of(const Json& list) {
+  std::vector<std::uint64_t> sizes;
+  for (const Json& size : list) sizes.push_back(parse_bytes(size).count);
+  return sizes;
+}
+
+StructurePoint make_point(const std::string& image, const StructureDesign& design) {
+  StructurePoint p;
+  const std::size_t arrow = image.find('>');
+  p.from = arrow == std::string::npos ? "" : image.substr(0, arrow);
+  p.to = arrow == std::string::npos ? image : image.substr(arrow + 1);
+  p.design = design;
+  p.parameters["image"] = image;
+  p.parameters["block_size"] = design.block_size;
+  p.parameters["packing"] = design.packing;
+  p.parameters["placement"] = design.placement;
+  p.parameters["degree"] = design.degree;
+  p.parameters["units"] = design.units;
+  p.id = point_id(p.parameters);
+  p.label = fmt::format("{} {} {} {} {} {}", image, to_string(Bytes{design.block_size}),
+                        design.packing, design.placement, design.degree, design.units);
+  return p;
+}
+
+std::vector<Diagnostic> wrong_images(const JsonSource& source, const Json& images) {
+  std::vector<Diagnostic> problems;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const StructurePoint p = make_point(images[i], {});
+    std::vector<std::string> trees{p.to};
+    if (!p.from.empty()) trees.insert(trees.begin(), p.from);
+    for (const std::string& tree : trees)
+      if (std::string what = check_tree_name(tree); !what.empty())
+        problems.push_back(source.at_value(child("/images", i), std::move(what)));
+  }
+  return problems;
+}
+
+}  // namespace
+
+StructureSettings read_structure(const JsonSource& source, const Json& e) {
+  if (auto problems = wrong_images(source, e["images"]); !problems.empty())
+    throw InputErrors(std::move(problems));
+  StructureSettings s;
+  s.question = e["question"];
+  s.fit_block_sizes = sizes_of(e["fit_block_sizes"]);
+  if (s.fit_block_sizes.size() == 1)
+    throw InputErrors({source.at_value("/fit_block_sizes", "one size; give two, or none")});
+  s.tolerance = e["tolerance"]["statistical"];
+  s.share = e["tolerance"]["share"];
+  StructureDesign d;
+  for (const Json& image : e["images"])
+    for (const std::uint64_t block : sizes_of(e["block_sizes"]))
+      for (const Json& packing : e["packings"])
+        for (const Json& placement : e["placements"])
+          for (const Json& units : e["units"])
+            for (const Json& degree : e["degrees"]) {
+              d = {block, degree.get<std::uint64_t>(), packing, placement, units};
+              s.points.push_back(make_point(image, d));
+            }
+  return s;
+}
+
+const StructureSettings& structure_settings(const Experiment& experiment) {
+  const auto* settings = dynamic_cast<const StructureSettings*>(experiment.settings.get());
+  if (settings == nullptr) throw std::logic_error("not an experiment of kind structure");
+  return *settings;
+}
+
+zar::BuildOptions build_options(const StructureDesign& d) {
+  zar::BuildOptions o;
+  o.block_size = static_cast<std::uint32_t>(d.block_size);
+  o.degree = static_cast<std::uint32_t>(d.degree);
+  o.packing = d.packing;
+  o.placement = d.placement;
+  o.units = d.units;
+  o.holes = false;
+  return o;
+}
+
+ExperimentKind structure_kind() {
+  ExperimentKind kind;
+  kind.name = "structure";
+  kind.read = [](const JsonSource& source, Experiment& e) {
+    auto settings = std::make_shared<StructureSettings>(read_structure(source, e.effective));
+    for (const StructurePoint& p : settings->points)
+      e.grid.push_back({p.id, p.label, p.parameters});
+    e.settings = std::move(settings);
+  };
+  kind.run = run_structure;
+  kind.table = structure_table;
+  return kind;
+}
+
+}  // namespace missive::harness

@@ -1,0 +1,35 @@
+#pragma once
+// The part of an experiment of kind "structure" that others do not have: which images are planned
+// or built, in which designs. A point is one image ("TREE", or "FROM>TO": of a client that holds
+// the image of FROM in the same design) in one design.
+
+#include <string>
+#include <vector>
+
+#include "harness/experiment.h"
+#include "models/structure.h"
+#include "real/zar/builder.h"
+
+namespace missive::harness {
+
+struct StructurePoint {
+  std::string id, label;
+  std::string from, to;  // trees (harness/structure_tree.h); `from` may be empty
+  StructureDesign design;
+  Json parameters;
+};
+
+struct StructureSettings : KindSettings {
+  std::string question;
+  std::vector<std::uint64_t> fit_block_sizes;  // none, or two
+  double tolerance = 0, share = 0;
+  std::vector<StructurePoint> points;
+};
+
+// `effective` is a checked file of that kind with all defaults. Throws InputErrors.
+StructureSettings read_structure(const JsonSource& source, const Json& effective);
+const StructureSettings& structure_settings(const Experiment& experiment);
+
+zar::BuildOptions build_options(const StructureDesign& design);
+
+}  // namespace missive::harness

@@ -1,0 +1,199 @@
+// The kind "structure": what it asks for, and that models and real counts agree on small trees.
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/experiment_kind.h"
+#include "harness/schema.h"
+#include "harness/structure_run.h"
+#include "harness/structure_table.h"
+#include "harness/structure_tree.h"
+#include "harness/test_support.h"
+#include "models/random.h"
+#include "real/zar/packing.h"
+#include "real/zar/placement.h"
+#include "real/zar/plan_counts.h"
+#include "real/zar/test_tree.h"
+
+namespace missive::harness {
+namespace {
+
+using ::testing::HasSubstr;
+
+Experiment experiment(const std::string& body) {
+  use_source_data();
+  const std::string text =
+      R"({"format": "missive-sim/experiment/1", "name": "t", "kind": "structure", )" + body + "}";
+  return make_experiment(JsonSource::parse(text, "t.json"));
+}
+
+std::string error_of(const std::string& body) {
+  try {
+    experiment(body);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+const Metric& metric(const PointResult& p, const std::string& name) {
+  for (const Metric& m : p.metrics)
+    if (m.name == name) return m;
+  throw std::runtime_error("no metric " + name);
+}
+
+Result run(const std::string& body, const zar::TemporaryDirectory& out) {
+  RunOptions options;
+  options.out = out.path();
+  return run_structure(experiment(body), options);
+}
+
+TEST(StructureExperiment, ThePointsAreTheGridOfAllDesigns) {
+  const Experiment e = experiment(
+      R"("images": ["list:xterm", "list:xterm>list:xterm~1"], "block_sizes": ["4KiB", "1MiB"],
+         "packings": ["path", "off"], "degrees": [2, 128])");
+  EXPECT_EQ(e.grid.size(), 16u);
+  const auto& last = structure_settings(e).points.back();
+  EXPECT_EQ(last.from, "list:xterm");
+  EXPECT_EQ(last.to, "list:xterm~1");
+  EXPECT_EQ(last.design.block_size, 1u << 20U);
+}
+
+TEST(StructureExperiment, ATreeThereIsNotIsNamedWithItsPlace) {
+  const std::string said =
+      error_of(R"("images": ["list:nothing", "abiword@potato", "list:xterm>nothing"])");
+  EXPECT_THAT(said, HasSubstr("t.json:1:"));
+  EXPECT_THAT(said, HasSubstr("/images/0: there is no list 'nothing'"));
+  EXPECT_THAT(said, HasSubstr("/images/1: unknown suite 'potato'; known are bookworm"));
+  EXPECT_THAT(said, HasSubstr("/images/2: 'nothing' is no tree"));
+}
+
+TEST(StructureExperiment, WrongDesignsAreRefusedByTheSchema) {
+  EXPECT_THAT(error_of(R"("images": ["list:xterm"], "packings": ["gredy"])"), HasSubstr("greedy"));
+  EXPECT_THAT(error_of(R"("images": ["list:xterm"], "degrees": [1])"), HasSubstr("/degrees/0"));
+  EXPECT_THAT(error_of(R"("images": ["list:xterm"], "fit_block_sizes": ["4KiB"])"),
+              HasSubstr("give two, or none"));
+  EXPECT_THAT(error_of(R"("question": "packing")"), HasSubstr("images"));
+}
+
+TEST(StructureExperiment, TheSchemaKnowsExactlyTheRegisteredChoices) {
+  use_source_data();
+  const auto in_schema = [](const std::string& axis) {
+    const Json* items = experiment_schema("structure").find("/" + axis + "/0");
+    return (*items)["enum"].get<std::vector<std::string>>();
+  };
+  using ::testing::UnorderedElementsAreArray;
+  EXPECT_THAT(in_schema("packings"), UnorderedElementsAreArray(zar::names_of(zar::packings())));
+  EXPECT_THAT(in_schema("placements"), UnorderedElementsAreArray(zar::names_of(zar::placements())));
+  EXPECT_THAT(in_schema("units"), UnorderedElementsAreArray(zar::names_of(zar::unit_choices())));
+}
+
+// Property: on generated trees of any sizes, whatever is called exact is equal.
+TEST(StructureExperiment, ExactPredictionsEqualWhatIsPlanned) {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const zar::TemporaryDirectory tree;
+    Random random(seed);
+    StructureFacts f;
+    const std::uint64_t files = 1 + random.below(40);
+    for (std::uint64_t i = 0; i < files; ++i) {
+      const auto bits = random.below(19);
+      const auto size = static_cast<std::size_t>(random.below(std::uint64_t{1} << bits));
+      zar::put(tree.path(), "/d" + std::to_string(random.below(4)) + "/f" + std::to_string(i),
+               std::string(size, 'x'));
+    }
+    for (const auto& c : zar::planned_contents(tree.path(), {}, false))
+      f.files.emplace_back().size = c.size;
+    for (const char* packing : {"off", "page", "path"})
+      for (const std::uint64_t block : {4096, 16384, 1 << 20})
+        for (const char* units : {"blocks", "strings"}) {
+          const StructureDesign d{block, 8, packing, "in-order", units};
+          const zar::PlanCounts c = zar::count_plan(tree.path(), {}, build_options(d));
+          f.entries = c.entries, f.strings = c.strings;
+          const StructurePrediction p = predict_structure(f, d, nullptr);
+          EXPECT_EQ(c.content + c.metadata + c.padding, c.image);
+          EXPECT_TRUE(p.metadata->exact);
+          EXPECT_EQ(p.metadata->value, static_cast<double>(c.metadata)) << seed << packing << units;
+          if (std::string(packing) != "path") {
+            EXPECT_TRUE(p.padding->exact);
+            EXPECT_EQ(p.padding->value, static_cast<double>(c.padding)) << seed << packing << block;
+          }
+        }
+  }
+}
+
+// What is planned is what is built.
+TEST(StructureExperiment, PlannedCountsAreThoseOfTheImageThatIsBuilt) {
+  const zar::TemporaryDirectory tree, out;
+  zar::put_sample(tree.path());
+  for (const char* packing : {"off", "path", "greedy"})
+    for (const char* placement : {"in-order", "stable"}) {
+      const auto options = build_options({16384, 8, packing, placement, "blocks"});
+      const auto planned = zar::count_plan(tree.path(), {}, options);
+      const auto built = zar::build(tree.path(), {}, options, out.path() / "image");
+      EXPECT_EQ(planned.image, built.recipe.shape.length);
+      EXPECT_EQ(planned.metadata, built.metadata_bytes);
+      EXPECT_EQ(planned.padding, built.padding_bytes);
+      EXPECT_EQ(planned.scrap_items, built.scrap_items);
+    }
+}
+
+TEST(StructureExperiment, APartialProofIsCountedNodeByNode) {
+  // Eight leaves, degree two: leaf 0 needs 1, (2 3), (4 .. 7); with leaf 1 only the latter two.
+  EXPECT_EQ(zar::partial_proof_digests({0}, 8, 2), 3u);
+  EXPECT_EQ(zar::partial_proof_digests({0, 1}, 8, 2), 2u);
+  EXPECT_EQ(zar::partial_proof_digests({0, 7}, 8, 2), 4u);
+  EXPECT_EQ(zar::partial_proof_digests({0, 1, 2, 3, 4, 5, 6, 7}, 8, 2), 0u);
+  EXPECT_EQ(zar::partial_proof_digests({4}, 5, 4), 1u);  // the last node has one child
+}
+
+TEST(StructureExperiment, ARunOverAShippedListAgreesAndAnswers) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "packing", "images": ["list:xterm"], "packings": ["off", "page", "path"])";
+  const Result r = run(body, out);
+  EXPECT_TRUE(r.summary.failures.empty());
+  EXPECT_TRUE(*r.summary.amounts_equal);
+  EXPECT_TRUE(*r.summary.within_tolerance);
+  EXPECT_EQ(metric(r.points[0], "content").measured->median, 28819140);
+  const std::string text = structure_table(r, experiment(body));
+  EXPECT_THAT(text, HasSubstr("least padding: path"));
+  EXPECT_THAT(text, HasSubstr("exact    all equal"));
+}
+
+TEST(StructureExperiment, AnInventedUpdateSharesMostAndIsTheSameEveryTime) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm"])";
+  const Result a = run(body, out), b = run(body, out);
+  const double network = metric(a.points[0], "network").measured->median;
+  EXPECT_GT(network, 0);
+  EXPECT_LT(network, 0.1 * metric(a.points[0], "image").measured->median);
+  EXPECT_EQ(network, metric(b.points[0], "network").measured->median);
+  EXPECT_EQ(metric(a.points[1], "copied").measured->median, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(out.path()));  // no image is left
+}
+
+TEST(StructureExperiment, ADifferenceOfExactNumbersIsNamed) {
+  const Experiment e = experiment(R"("images": ["list:xterm"])");
+  const auto& s = structure_settings(e);
+  StructurePrediction p;
+  p.recipe = Predicted{100, true};
+  p.padding = Predicted{104, false};
+  p.metadata = Predicted{7, true};
+  Result r = empty_result(e);
+  const std::map<std::string, double> counted{
+      {"recipe", 132}, {"padding", 100}, {"metadata", 7}, {"image", 1}};
+  compare_structure(s.points[0], s, &p, counted, 1, r.points[0]);
+  summarise_structure(s, r);
+  EXPECT_FALSE(*r.summary.amounts_equal);
+  ASSERT_EQ(r.summary.amount_differences.size(), 1u);
+  EXPECT_THAT(r.summary.amount_differences[0], HasSubstr("recipe: 100 predicted, 132 counted"));
+  EXPECT_TRUE(*r.summary.within_tolerance);  // 4 %
+}
+
+}  // namespace
+}  // namespace missive::harness
