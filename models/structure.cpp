@@ -291,11 +291,29 @@ double shared_part(const StructureFacts& f, const StructureDesign& d, const Item
   return bytes + medium * (1 - std::pow(1 - renewed, files) * in_phase);
 }
 
+// Of the metadata, `start` bytes of it in whole blocks. Names that come or go move all that
+// follows; where none does, only the records of files that changed or lie elsewhere differ.
+double metadata_part(const StructureFacts& f, const StructureDesign& d, std::uint64_t start) {
+  double changed = 0;
+  bool moves = false;
+  for (const FileFact& file : f.files) {
+    if (file.change == FileChange::same) continue;
+    if (file.change == FileChange::fresh) return static_cast<double>(start);
+    ++changed;
+    moves |= up(file.size, kPage) != up(file.old_size, kPage);
+  }
+  if (!f.gone.empty()) return static_cast<double>(start);
+  const double block = static_cast<double>(d.block_size);
+  const double blocks = std::ceil(static_cast<double>(f.entries) * 40 / block);
+  const double hit = moves ? blocks : blocks * (1 - std::exp(-changed / blocks));
+  return std::min(static_cast<double>(start), std::ceil(hit) * block);
+}
+
 // Bytes of the image that another image has not, wherever they lie.
 double network_bytes(const StructureFacts& f, const StructureDesign& d, const Items& items,
                      std::uint64_t start, const BlockSurvival* survival) {
   const bool strings = d.units == "strings";
-  double bytes = static_cast<double>(start);
+  double bytes = metadata_part(f, d, start);
   bool bundle = !f.gone.empty();
   for (const FileFact& file : f.files) {
     const bool on_block = d.packing == "off" || file.size >= d.block_size;
@@ -490,7 +508,7 @@ StructurePrediction predict_structure(const StructureFacts& f, const StructureDe
   if (f.runs > 0 && d.placement == "in-order" &&
       (d.packing == "off" || d.packing == "page" || d.packing == "path"))
     p.start_blocks = Predicted{start_blocks(f, d, items), d.packing == "off"};
-  if (f.pair && d.units != "cdc" && d.placement != "greedy" &&
+  if (f.pair && d.units != "cdc" && d.placement == "in-order" &&
       (d.packing == "path" || d.packing == "page" || d.packing == "off"))
     p.network = Predicted{network_bytes(f, d, items, start, survival), false};
   return p;

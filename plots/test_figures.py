@@ -21,6 +21,7 @@ FIGURES = {
     "error_scatter": "launch",
     "cache_cost": "launch",
     "isolation": "isolation-table",
+    "structure": "zar-block-size",
 }
 
 
@@ -120,6 +121,13 @@ def test_wrong_files_are_one_line_and_status_two(
     for result in cases:
         assert draw(name, result, tmp_path / "out") == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["zar-packing", "zar-placement", "updates"])
+def test_every_question_about_images_has_a_picture(name: str, tmp_path: Path) -> None:
+    missive.run(f"experiments/{name}.json", profile="kick", out=tmp_path / name)
+    assert draw("structure", tmp_path / name, tmp_path / "out") == 0
+    assert (tmp_path / "out/structure.svg").stat().st_size > 5000
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
