@@ -31,7 +31,12 @@ std::vector<std::string> environment_for(const Application& application,
 
 // A recorded start: files opened, page runs in order, name look-ups. Format: traces/README.md.
 struct LaunchTrace {
+  struct File {
+    std::uint64_t size = 0;
+    std::string digest;
+  };
   zar::Selection selection;
+  std::vector<File> files;  // those of `selection`, in the same order
   std::uint64_t opens = 0, lookups_found = 0, lookups_missing = 0;
   std::uint64_t pages_touched = 0;
 };

@@ -2,12 +2,10 @@
 
 #include <array>
 #include <charconv>
-#include <memory>
 #include <string_view>
 
-#include <zlib.h>
-
 #include "models/error.h"
+#include "real/gzip.h"
 #include "real/launch/application.h"
 
 namespace missive::launch {
@@ -19,38 +17,6 @@ namespace {
 constexpr std::size_t kMaxText = std::size_t{64} << 20;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 40;
-
-// The whole text of a gzip file, at most kMaxText.
-std::string read_gzip(const fs::path& file) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> gz(::gzopen(file.c_str(), "rbe"), ::gzclose_r);
-  if (gz == nullptr) {
-    throw InputError(file.string() + ": cannot be opened; record it with `missive-sim trace`");
-  }
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (;;) {
-    const int n = ::gzread(gz.get(), buffer.data(), buffer.size());
-    if (n < 0) {
-      int code = 0;
-      const std::string why = ::gzerror(gz.get(), &code);
-      throw InputError(file.string() + ": not a whole gzip file (" + why + ")");
-    }
-    if (n == 0) break;
-    if (text.size() + static_cast<std::size_t>(n) > kMaxText) {
-      throw InputError(file.string() + ": more than 64 MiB of text; not a launch trace");
-    }
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  // zlib reads text that is not compressed as it is, and reports a stream that was cut off only at
-  // close: both are refused here.
-  if (::gzdirect(gz.get()) != 0 && !text.empty()) {
-    throw InputError(file.string() + ": not gzip-compressed");
-  }
-  int code = Z_OK;
-  ::gzerror(gz.get(), &code);
-  if (code == Z_BUF_ERROR) throw InputError(file.string() + ": cut off in the middle");
-  return text;
-}
 
 class Parser {
  public:
@@ -127,6 +93,7 @@ class Parser {
         check_path(f[5]);
         sizes_.push_back(number(f[2], "size", kMaxFileSize));
         trace_.selection.files.emplace_back(f[5]);
+        trace_.files.push_back({sizes_.back(), std::string(f[3])});
         break;
       }
       case 'O': {
@@ -174,7 +141,8 @@ class Parser {
 }  // namespace
 
 LaunchTrace read_trace(const fs::path& file) {
-  const std::string text = read_gzip(file);
+  const std::string text =
+      read_gzip(file, kMaxText, "launch trace", "record it with `missive-sim trace`");
   return Parser(file).parse(text);
 }
 

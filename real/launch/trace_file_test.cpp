@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "models/error.h"
+#include "real/data_dir.h"
 #include "real/launch/application.h"
 
 namespace missive::launch {
@@ -143,6 +144,18 @@ TEST_F(TraceFile, NamesTheLineOfEachKindOfNonsense) {
 
 TEST_F(TraceFile, RefusesMoreTextThanATraceCanHave) {
   EXPECT_THAT(error_of("# " + std::string(65u << 20, 'x') + "\n"), HasSubstr("more than 64 MiB"));
+}
+
+// Every recorded start parses, and touches something of a file; not only those one can launch.
+TEST(ShippedTraces, AreAtLeastTwentyAndEachParses) {
+  std::size_t count = 0;
+  for (const auto& each : fs::directory_iterator(data_dir() / "traces/launch")) {
+    const LaunchTrace trace = read_trace(each.path());
+    EXPECT_GT(trace.opens, 50u) << each.path();
+    EXPECT_GT(trace.pages_touched, 500u) << each.path();
+    ++count;
+  }
+  EXPECT_GE(count, 24u);
 }
 
 TEST(ShippedTraces, AreReadable) {
