@@ -44,5 +44,6 @@ ExperimentKind launch_kind();
 ExperimentKind isolation_kind();
 ExperimentKind verification_kind();
 ExperimentKind structure_kind();
+ExperimentKind commonality_kind();
 
 }  // namespace missive::harness

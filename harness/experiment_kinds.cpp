@@ -10,6 +10,7 @@ const std::vector<ExperimentKind>& experiment_kinds_registered() {
       isolation_kind(),
       verification_kind(),
       structure_kind(),
+      commonality_kind(),
   };
   return all;
 }

@@ -59,6 +59,7 @@ void add_zar_verb(Verbs& verbs) {
   add_zar_import(all);
   add_zar_trace(all);
   add_zar_pack(all);
+  add_zar_blocks(all);
 }
 
 }  // namespace missive::harness

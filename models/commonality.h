@@ -1,7 +1,7 @@
 #pragma once
-// What applications share, as an expectation: from how many of N applications hold each unit (block,
-// chunk, file) it follows what the n-th of them costs when n - 1 others, drawn at random without
-// replacement, are there already. Closed forms (hypergeometric), no sampling.
+// What applications share, as an expectation: from how many of N applications hold each unit
+// (block, chunk, file) it follows what the n-th of them costs when n - 1 others, drawn at random
+// without replacement, are there already. Closed forms (hypergeometric), no sampling.
 
 #include <cstddef>
 #include <vector>

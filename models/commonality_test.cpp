@@ -18,7 +18,8 @@ TEST(Commonality, IsTheMeanOverAllOrders) {
   const std::vector<std::set<int>> apps{{0, 1, 2}, {0, 1}, {0, 3}, {0, 3, 4, 5}};
   HolderBytes holders{std::vector<double>(5)};
   for (int u = 0; u < 6; ++u) {
-    const auto k = std::count_if(apps.begin(), apps.end(), [&](const auto& a) { return a.contains(u); });
+    const auto k =
+        std::count_if(apps.begin(), apps.end(), [&](const auto& a) { return a.contains(u); });
     holders.bytes[static_cast<std::size_t>(k)] += 10;
   }
   std::vector<double> sums(4);

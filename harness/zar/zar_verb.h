@@ -34,6 +34,7 @@ void add_zar_mount(const ZarVerbs& verbs);
 void add_zar_import(const ZarVerbs& verbs);
 void add_zar_trace(const ZarVerbs& verbs);
 void add_zar_pack(const ZarVerbs& verbs);
+void add_zar_blocks(const ZarVerbs& verbs);
 
 // A file's bytes. The mapping ends in SIGBUS when somebody cuts the file off meanwhile. Throws
 // InputError: not a readable file with content.

@@ -163,7 +163,7 @@ Unpacked unpack_tar(const std::filesystem::path& tar, TreeWriter& tree) {
   return done;
 }
 
-Unpacked unpack_deb(const std::filesystem::path& deb, TreeWriter& tree) {
+void for_each_deb_entry(const std::filesystem::path& deb, const OnEntry& on_entry) {
   const Reader outer = new_reader();
   ::archive_read_support_format_ar(outer.get());
   if (::archive_read_open_filename(outer.get(), deb.c_str(), kReadSize) != ARCHIVE_OK)
@@ -179,12 +179,20 @@ Unpacked unpack_deb(const std::filesystem::path& deb, TreeWriter& tree) {
     ::archive_read_support_format_tar(inner.get());
     if (::archive_read_open(inner.get(), outer.get(), nullptr, read_inner, nullptr) != ARCHIVE_OK)
       refuse(where + ": " + name, inner.get());
-    Unpacked done;
     while (archive_entry* e = next(inner.get(), where))
-      unpack_entry(inner.get(), e, tree, done, where);
-    return done;
+      if (!on_entry(inner.get(), e)) break;
+    return;
   }
   throw InputError(where + ": not a Debian package: no debian-binary and data.tar in it (deb(5))");
+}
+
+Unpacked unpack_deb(const std::filesystem::path& deb, TreeWriter& tree) {
+  Unpacked done;
+  for_each_deb_entry(deb, [&](archive* a, archive_entry* entry) {
+    unpack_entry(a, entry, tree, done, deb.string());
+    return true;
+  });
+  return done;
 }
 
 Unpacked unpack_layer(const std::filesystem::path& tar, TreeWriter& tree) {

@@ -31,7 +31,11 @@ void for_each_entry(const std::filesystem::path& tar, const OnEntry& on_entry);
 void unpack_entry(archive* a, archive_entry* entry, TreeWriter& tree, Unpacked& done,
                   const std::string& where);
 
-// The content of a Debian package (deb(5)). Throws InputError when it is not one.
+// Calls `on_entry` for each entry of a Debian package's content (deb(5)). Throws InputError when it
+// is not one.
+void for_each_deb_entry(const std::filesystem::path& deb, const OnEntry& on_entry);
+
+// The content of a Debian package. Throws as above.
 Unpacked unpack_deb(const std::filesystem::path& deb, TreeWriter& tree);
 // A tar file with the meaning of tar: later entries replace earlier ones.
 Unpacked unpack_tar(const std::filesystem::path& tar, TreeWriter& tree);

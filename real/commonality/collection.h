@@ -1,0 +1,44 @@
+#pragma once
+// Applications as sets of units: what of block lists and launch traces counting needs.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "real/commonality/block_list.h"
+#include "real/launch/application.h"
+
+namespace missive::commonality {
+
+struct Member {
+  std::string name, family;
+  std::vector<std::uint32_t> units;  // each once
+  std::uint64_t files = 0, path_bytes = 0;
+};
+
+struct Collection {
+  std::vector<std::uint32_t> lengths;  // of each unit, in bytes
+  std::vector<Member> members;
+};
+
+// All files of each application's packages. `units`: "strings" or a cutting of `lists`. Throws
+// InputError when it is none.
+Collection whole_content(const BlockLists& lists, const std::string& units);
+
+// A recorded start.
+struct Start {
+  std::string name, family;
+  launch::LaunchTrace trace;
+};
+// The files a start opens (units: "strings", block sizes), or the blocks of them it touches
+// (block sizes). A block is known by its file's digest and its place: equal blocks in different
+// files count as different. Throws InputError for other units.
+Collection opened_content(const std::vector<Start>& starts, const std::string& units);
+Collection touched_content(const std::vector<Start>& starts, const std::string& units);
+
+// Bytes of `member` that none of `others` has; the walk that a cache would do.
+std::uint64_t new_bytes(const Collection& c, std::size_t member,
+                        const std::vector<std::size_t>& others);
+std::uint64_t content_bytes(const Collection& c, std::size_t member);
+
+}  // namespace missive::commonality
