@@ -342,7 +342,7 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
       else if (fitted && uses_fit)
         m.note = "expectation; not judged: the model was fitted on blocks of this size";
       else
-        m.within_tolerance = m.relative_error && std::abs(*m.relative_error) <= settings.tolerance;
+        m.within_tolerance = std::abs(*m.simulated - value) <= settings.tolerance * value;
     }
     result.metrics.push_back(std::move(m));
   }
