@@ -30,7 +30,7 @@ def draw(result: missive.Result) -> Any:
         ax.plot(rows.n, rows.measured / MIB, "o", color=colour, markersize=3.5)
     for mib, text in ((64, "Missive, 2014: 64 MiB before"), (1, "and 1 MiB after")):
         ax.axhline(mib, color="#555555", linestyle=":", linewidth=0.7)
-        ax.text(1, mib * 1.08, text, color="#555555", fontsize=6)
+        ax.text(6 if mib > 1 else 1, mib * 1.06, text, color="#555555", fontsize=6)
     ax.set(xscale="log", yscale="log", xlabel="n-th application to arrive", ylabel="new data, MiB (mean)")
     ax.minorticks_off()
     ticks = [n for n in TICKS if n <= most]
