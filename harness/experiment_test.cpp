@@ -380,7 +380,7 @@ TEST(IsolationExperiment, AMisspeltKindIsReportedWithAllElseThatIsWrong) {
     FAIL();
   } catch (const InputErrors& e) {
     EXPECT_THAT(e.what(), HasSubstr("/kind: \"isolatoin\" is not one of \"launch\", \"isolation\", "
-                                    "\"verification\", \"structure\"; "
+                                    "\"verification\", \"structure\", \"commonality\"; "
                                     "did you mean 'isolation'?"));
     EXPECT_THAT(e.what(), HasSubstr("/cells/0: \"x\" is not one of"));
   }
