@@ -120,7 +120,10 @@ std::vector<ShownLaunch> shown_launches(const Result& result) {
         continue;
       const bool own = std::find(baseline.begin(), baseline.end(), point.id) != baseline.end();
       if (best.point != nullptr && (best_is_baseline || !own)) continue;
-      best = ShownLaunch{.temperature = temperature, .point = &point, .total = total};
+      best = ShownLaunch{};
+      best.temperature = temperature;
+      best.point = &point;
+      best.total = total;
       best_is_baseline = own;
     }
     if (best.point == nullptr) continue;

@@ -50,9 +50,12 @@ const looksRight = async (browser, file, look) => {
   const name = `${path.basename(path.dirname(file))}/${path.basename(file)} ${look.name}`;
   const plots = await page.$$eval('figure[data-plot]', (figures, marks) => figures.map((f) => ({
     id: f.id, state: f.dataset.state, marks: f.querySelectorAll(marks).length, labels: f.querySelectorAll('svg text').length,
+    width: f.querySelector('svg .role-frame.root path.background')?.getBBox().width ?? 0,
     tables: f.querySelectorAll('table').length})), MARKS);
   check(plots.length > 0, `${name}: has plots`);
   for (const p of plots) check(p.state === 'drawn' && p.marks > 0 && p.labels > 2, `${name}: ${p.id} drew ${p.marks} marks, ${p.labels} labels`);
+  // A mark far outside its scale leaves no room for the plot itself.
+  for (const p of plots) check(p.width > 60, `${name}: ${p.id} is ${Math.round(p.width)} px wide`);
   check(said.length === 0, `${name}: console is quiet ${said.slice(0, 3).join(' | ')}`);
   check(asked.length === 0, `${name}: asks for nothing outside the file ${asked.slice(0, 3).join(' ')}`);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

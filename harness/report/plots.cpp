@@ -321,7 +321,10 @@ Json distribution_plot(const std::vector<DistributionRow>& rows, const std::stri
   }
   Json x{{"field", "value"}, {"type", "quantitative"}};
   x["axis"] = value_axis(unit, unit_title(unit));
-  spread_over(x, lowest < 0 ? lowest : low, high);
+  // Phases that a launch does not have take no time: on a linear scale zero has its place, on a
+  // logarithmic one it has none. A mark outside the scale would push the plot out of its frame.
+  const bool down_to_lowest = lowest < 0 || !wants_log(low, high);
+  spread_over(x, down_to_lowest ? lowest : low, high);
   if (x["scale"]["type"] == "log") {
     const auto not_positive = [](const Json& row) { return !(row["value"].get<double>() > 0); };
     for (Json* list : {&observed, &summaries, &simulated})

@@ -127,6 +127,24 @@ TEST(Answers, ColdComesFirstWithThePhaseThatTakesLongest) {
   EXPECT_NEAR(launches[0].second_share, 20.0 / 220, 1e-9);
 }
 
+// A hot launch assembles nothing: its zero lies on the scale, or Vega pushes the plot out of its
+// frame.
+TEST(Plots, ZerosAmongLikeValuesLieOnTheScale) {
+  std::vector<DistributionRow> rows(3);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double value = i == 2 ? 0 : 0.040 + 0.002 * static_cast<double>(i);
+    rows[i].label = std::to_string(i);
+    rows[i].values = {value};
+    rows[i].median = rows[i].simulated = value;
+    rows[i].n = 1;
+  }
+  const Json spec = distribution_plot(rows, "s");
+  const Json scale = spec["layer"][0]["encoding"]["x"]["scale"];
+  EXPECT_EQ(scale["type"], "linear");
+  EXPECT_LE(scale["domain"][0].get<double>(), 0);
+  EXPECT_GT(scale["domain"][1].get<double>(), 0.042);
+}
+
 // A share of 0.84 is 84 %, in the unit of the limits beside it.
 TEST(Report, ClaimsAreShownInTheUnitOfTheirLimits) {
   Result result = launch_result();
