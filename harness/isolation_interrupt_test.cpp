@@ -1,43 +1,14 @@
 // Experiments on isolation as a user stops them: SIGINT while domains are made by the hundred, two
 // density runs at once. It ends with 130 and leaves no process, mount, control group, working
-// directory or changed sysctl.
+// directory, file of a container tool's, or changed sysctl.
 
-#include <chrono>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <set>
-#include <string>
-#include <thread>
-#include <vector>
-
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "harness/interrupt_testing.h"
 
 namespace missive::harness {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
-using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::set<std::string> mounts() {
-  std::set<std::string> all;
-  std::ifstream in("/proc/self/mountinfo");
-  for (std::string line; std::getline(in, line);) all.insert(line);
-  return all;
-}
 
 // Control groups whose names say that this program made them in a process that is no more.
 std::set<std::string> groups_of_the_dead() {
@@ -54,95 +25,45 @@ std::set<std::string> groups_of_the_dead() {
   return all;
 }
 
+// What container tools leave in /tmp that were killed while they start.
+std::set<std::string> files_of_container_tools() {
+  std::set<std::string> all;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/tmp", ignored))
+    if (entry.path().filename().string().starts_with("crun.")) all.insert(entry.path());
+  return all;
+}
+
 std::vector<std::string> sysctls() {
   return {text_of("/proc/sys/vm/max_map_count"), text_of("/proc/sys/kernel/pid_max"),
           text_of("/proc/sys/kernel/threads-max"), text_of("/proc/sys/vm/overcommit_memory")};
 }
 
-class IsolationStop : public testing::Test {
+std::vector<std::string> words(const std::string& experiment,
+                               const std::vector<std::string>& settings) {
+  std::vector<std::string> all{experiment, "--backend", "real"};
+  for (const std::string& s : settings) all.insert(all.end(), {"--set", s});
+  return all;
+}
+
+class IsolationStop : public StoppedProgram {
  protected:
   void SetUp() override {
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans of the program become our children
-    root_ = fs::path("/var/tmp") / ("missive-isolation-stop-" + std::to_string(::getpid()));
-    fs::create_directories(root_ / "scratch");
-    // A home and a scratch folder of its own: other runs on this host are not disturbed, nor seen.
-    ::setenv("MISSIVE_HOME", (root_ / "home").c_str(), 1);
-    ::setenv("TMPDIR", (root_ / "scratch").c_str(), 1);
-  }
-  void TearDown() override {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-    ::unsetenv("MISSIVE_HOME");
-    ::unsetenv("TMPDIR");
-  }
-
-  pid_t start(const std::string& experiment, const std::vector<std::string>& settings,
-              const std::string& name) {
-    const pid_t pid = ::fork();
-    if (pid != 0) return pid;
-    const int log = ::open((root_ / (name + ".log")).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::dup2(log, 1);
-    ::dup2(log, 2);
-    const std::string path = fs::read_symlink("/proc/self/exe").parent_path() / "missive-sim";
-    std::vector<std::string> words{path,   experiment, "--backend",
-                                   "real", "--out",    (root_ / name).string()};
-    for (const std::string& s : settings) words.insert(words.end(), {"--set", s});
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    ::execv(path.c_str(), arguments.data());
-    ::_exit(127);
-  }
-
-  // Exit status; -1 when it did not end in time, and is killed.
-  static int wait_for(pid_t pid, milliseconds patience) {
-    int status = 0;
-    for (const auto end = Clock::now() + patience; Clock::now() < end;
-         std::this_thread::sleep_for(milliseconds(5)))
-      if (::waitpid(pid, &status, WNOHANG) == pid)
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, &status, 0);
-    return -1;
-  }
-
-  static bool orphans_end_within(milliseconds patience) {
-    for (const auto end = Clock::now() + patience; Clock::now() < end;
-         std::this_thread::sleep_for(milliseconds(10))) {
-      pid_t pid;
-      while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-      }
-      if (pid < 0) return true;  // no child at all
-    }
-    return false;
-  }
-
-  std::set<std::string> left_in_scratch() const {
-    std::set<std::string> all;
-    for (const auto& entry : fs::recursive_directory_iterator(root_ / "scratch"))
-      if (entry.path().filename().string().starts_with("run-")) all.insert(entry.path());
-    return all;
+    StoppedProgram::SetUp();
+    use_own_home();
   }
 
   void stop_at_many_moments(const std::string& experiment, const std::vector<std::string>& settings,
                             const std::vector<int>& moments) {
-    const auto mounts_before = mounts();
     const auto sysctls_before = sysctls();
+    const auto files_before = files_of_container_tools();
     for (const int after : moments) {
-      const pid_t pid = start(experiment, settings, "result");
-      std::this_thread::sleep_for(milliseconds(after));
-      ::kill(pid, SIGINT);
-      EXPECT_EQ(wait_for(pid, milliseconds(20'000)), 130)
-          << after << " ms: " << text_of(root_ / "result.log");
-      EXPECT_TRUE(orphans_end_within(milliseconds(2'000))) << after << " ms";
-      EXPECT_THAT(left_in_scratch(), IsEmpty()) << after << " ms";
+      interrupt(words(experiment, settings), milliseconds(after));
       EXPECT_THAT(groups_of_the_dead(), IsEmpty()) << after << " ms";
-      EXPECT_EQ(mounts(), mounts_before) << after << " ms";
       EXPECT_EQ(sysctls(), sysctls_before) << after << " ms";
     }
+    EXPECT_THAT(files_of_container_tools(), testing::IsSubsetOf(files_before));
   }
-
-  fs::path root_;
 };
 
 // Those that load foreign code into the program, or jump out of it, are not for sanitizers.
@@ -171,18 +92,8 @@ TEST_F(IsolationStop, ADensityRunLeavesNothing) {
 }
 
 TEST_F(IsolationStop, OfTwoDensityRunsTheSecondSaysWhoMeasures) {
-  const std::vector<std::string> settings{R"(/mechanisms=["process-pipe"])", "/domains=4000"};
-  const pid_t first = start(kDensity, settings, "first");
-  for (int i = 0; i < 400 && text_of(root_ / "home/measure.lock").empty(); ++i)
-    std::this_thread::sleep_for(milliseconds(5));
-  const pid_t second = start(kDensity, settings, "second");
-  EXPECT_EQ(wait_for(second, milliseconds(10'000)), 1);
-  EXPECT_THAT(text_of(root_ / "second.log"),
-              HasSubstr("another measurement is running on this host (process " +
-                        std::to_string(first) + ")"));
-  ::kill(first, SIGINT);
-  EXPECT_EQ(wait_for(first, milliseconds(20'000)), 130);
-  EXPECT_TRUE(orphans_end_within(milliseconds(2'000)));
+  second_says_who_measures(words(kDensity, {R"(/mechanisms=["process-pipe"])", "/domains=4000"}),
+                           root_ / "home/measure.lock");
 }
 
 }  // namespace

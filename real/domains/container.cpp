@@ -58,6 +58,7 @@ struct Start {
   SharedChannel* channel;
   const char* program;
   std::vector<char*> arguments;
+  std::string variable;  // of its environment, beside PATH; may be empty
   const Limits* limits;
   int parent, null, log, cpu;
   std::vector<int> keep;
@@ -68,7 +69,8 @@ struct Start {
 void child(void* data) {
   const Start& s = *static_cast<Start*>(data);
   static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-  char* variables[] = {path, nullptr};
+  char* variables[] = {path, s.variable.empty() ? nullptr : const_cast<char*>(s.variable.c_str()),
+                       nullptr};
   die_with_parent(s.parent);
   s.channel->await_go();  // the host may have to map this user first
   const bool mounted =
@@ -118,7 +120,8 @@ class ContainerDomain : public Domain {
 
   // Runs the tool; the service's memory is its descriptor 3, `also` 4.
   void run(const std::string& program, std::vector<std::string> arguments, int also,
-           std::uint64_t namespaces, const std::string& hide_mount = {}) {
+           std::uint64_t namespaces, const std::string& hide_mount = {},
+           const std::string& variable = {}) {
     check_cpu(who_, cpu_);
     const UniqueFd parent(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -129,6 +132,7 @@ class ContainerDomain : public Domain {
     start.program = program.c_str();
     for (std::string& each : arguments) start.arguments.push_back(each.data());
     start.arguments.push_back(nullptr);
+    start.variable = variable;
     start.limits = &limits_;
     start.parent = parent.get();
     start.null = null.get();
@@ -271,7 +275,11 @@ class CrunDomain final : public ContainerDomain {
     run(find_program("crun"),
         {"crun", "--cgroup-manager=disabled", "--root=" + (bundle / "state").string(), "run",
          "--bundle=" + bundle.string(), "--preserve-fds=1", bundle.filename()},
-        -1, CLONE_NEWPID | CLONE_NEWNS, hybrid_mount());
+        // crun starts itself again from a place no container can write to (CVE-2019-5736): a file
+        // that it makes, mounts its own program over, and unlinks. Where it is killed in between,
+        // the file stays: in this folder, which is the bundle's and goes with it, and not in /tmp.
+        -1, CLONE_NEWPID | CLONE_NEWNS, hybrid_mount(),
+        "_LIBCONTAINER_STATEDIR=" + (bundle / "state").string());
   }
   // The bundle goes after the process that is rooted in it.
   ~CrunDomain() override { stop(); }

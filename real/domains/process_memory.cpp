@@ -23,6 +23,7 @@
 #include "real/domains/process.h"
 #include "real/domains/service_process.h"
 #include "real/domains/shared_memory.h"
+#include "real/domains/time_left.h"
 
 namespace missive::domains {
 
@@ -207,7 +208,7 @@ class MemoryDomain final : public Domain {
   }
 
   void wait() {
-    Deadline deadline(deadline_);
+    TimeLeft deadline(deadline_);
     while (!answered()) {
       if (signal_ == MemorySignal::eventfd)
         wait_for_event(deadline);
@@ -218,7 +219,7 @@ class MemoryDomain final : public Domain {
     }
   }
 
-  void wait_for_event(Deadline& deadline) {
+  void wait_for_event(TimeLeft& deadline) {
     pollfd both[2] = {{wake_caller_.get(), POLLIN, 0}, {process_fd_.get(), POLLIN, 0}};
     const int n = ::poll(both, 2, deadline.left_ms());
     if (n == 0) process_.fault(name_, true);
@@ -232,14 +233,14 @@ class MemoryDomain final : public Domain {
     if (!answered() && deadline.passed()) process_.fault(name_, true);
   }
 
-  void wait_for_word(Deadline& deadline) {
+  void wait_for_word(TimeLeft& deadline) {
     const std::uint32_t seen = control_.replies.load(std::memory_order_acquire);
     if (seen == calls_) return;
     futex_wait(control_.replies, seen, FutexScope::Shared, kSlice);
     if (!answered()) look(deadline);
   }
 
-  void wait_spinning(Deadline& deadline) {
+  void wait_spinning(TimeLeft& deadline) {
     for (int i = 0; i < kSpinsPerLook; ++i) {
       if (answered()) return;
       __builtin_ia32_pause();
@@ -248,7 +249,7 @@ class MemoryDomain final : public Domain {
     ::sched_yield();  // the service may be waiting for this very CPU
   }
 
-  void look(Deadline& deadline) {
+  void look(TimeLeft& deadline) {
     if (!process_.alive()) process_.fault(name_, false);
     if (deadline.passed() && !answered()) process_.fault(name_, true);
   }

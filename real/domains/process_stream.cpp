@@ -18,6 +18,7 @@
 #include "real/domains/process.h"
 #include "real/domains/service_process.h"
 #include "real/domains/shared_memory.h"
+#include "real/domains/time_left.h"
 
 namespace missive::domains {
 
@@ -158,7 +159,7 @@ class StreamDomain final : public Domain {
     const RequestHeader header{
         static_cast<std::int32_t>(entry), request.size(), reply.size(),
         in_place ? static_cast<std::uint64_t>(request.data() - shared_.span().data()) : kNotShared};
-    Deadline deadline(deadline_);
+    TimeLeft deadline(deadline_);
     send(std::as_bytes(std::span(&header, 1)), in_place ? std::span<const std::byte>() : request,
          deadline);
     ReplyHeader answer{};
@@ -182,7 +183,7 @@ class StreamDomain final : public Domain {
   int in() const { return in_ ? in_.get() : out_.get(); }
 
   // Until there is something to read, or room to write; a peer that is gone ends both.
-  void wait(bool to_write, Deadline& deadline) {
+  void wait(bool to_write, TimeLeft& deadline) {
     std::array<pollfd, 2> ends = {
         pollfd{in(), static_cast<short>(to_write ? 0 : POLLIN), 0},
         pollfd{out_.get(), POLLOUT, 0},
@@ -195,7 +196,7 @@ class StreamDomain final : public Domain {
   }
 
   void send(std::span<const std::byte> header, std::span<const std::byte> payload,
-            Deadline& deadline) {
+            TimeLeft& deadline) {
     while (!header.empty() || !payload.empty()) {
       auto parts = parts_of(header, payload);
       const ssize_t n = in_ ? ::writev(out_.get(), parts.data(), 2) : send_quietly(parts);
@@ -218,7 +219,7 @@ class StreamDomain final : public Domain {
   }
 
   // The payload is sent with its header and usually there with it: read before waiting.
-  void receive(std::span<std::byte> data, bool wait_first, Deadline& deadline) {
+  void receive(std::span<std::byte> data, bool wait_first, TimeLeft& deadline) {
     if (wait_first) wait(false, deadline);
     while (!data.empty()) {
       const ssize_t n = ::read(in(), data.data(), data.size());

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include <sched.h>
@@ -141,14 +140,6 @@ void ServiceProcess::fault(const char* mechanism, bool late) {
   }
   kill_now();
   throw DomainFault(std::string(mechanism) + ": the service process gave no reply: " + why);
-}
-
-int Deadline::left_ms() {
-  if (after_.count() <= 0) return -1;
-  const auto now = std::chrono::steady_clock::now();
-  if (end_.time_since_epoch().count() == 0) end_ = now + after_;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - now).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
 }
 
 }  // namespace missive::domains

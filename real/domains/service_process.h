@@ -3,7 +3,6 @@
 // the two sides is the business of process_stream.cpp and process_memory.cpp.
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -50,20 +49,6 @@ class ServiceProcess {
 
  private:
   pid_t pid_ = -1;
-};
-
-// When a call has to be over. The clock is read only when somebody asks.
-class Deadline {
- public:
-  explicit Deadline(std::chrono::milliseconds after) : after_(after) {}
-  // Milliseconds left from the first time of asking, never negative; -1 when there is no deadline,
-  // which is what poll(2) wants.
-  int left_ms();
-  bool passed() { return after_.count() > 0 && left_ms() == 0; }
-
- private:
-  std::chrono::milliseconds after_;
-  std::chrono::steady_clock::time_point end_{};
 };
 
 }  // namespace missive::domains

@@ -6,7 +6,7 @@
 // The timer is armed once and checks, when it fires, whether the call then under way is really
 // late; if not it is armed for the rest. So calls that are in time make no system call for it.
 // The signal is SIGRTMAX-1; a thread may see one after its last call, and its system calls EINTR,
-// unless it stops the ticking first.
+// unless it stops the ticking first. A waiter that can be woken in between asks ../time_left.h.
 
 #include <chrono>
 #include <cstdint>
