@@ -3,11 +3,15 @@
 #include <chrono>
 #include <fstream>
 
+#include <fmt/format.h>
+
+#include "harness/isolation_compare.h"
 #include "harness/json_source.h"
 #include "harness/measurement_lock.h"
 #include "harness/micro_fit.h"
 #include "harness/output_dir.h"
 #include "models/error.h"
+#include "real/domains/cells/memory.h"
 #include "real/measure/micro_isolation.h"
 #include "real/process.h"
 
@@ -24,7 +28,21 @@ bool complete(const ParameterSet& set) {
         (micro.item && !set.contains(micro.name + ".item_s")))
       return false;
   }
-  return true;
+  return set.contains(kMakerPages);
+}
+
+// What a process has to itself that this program forks to make domains in.
+Parameter pages_of_a_maker() {
+  const std::string text =
+      run_in_child([] { return std::to_string(domains::private_pages()); },
+                   std::chrono::seconds(10), "counting the pages of a measuring process");
+  Parameter p;
+  p.value = p.low = p.high = std::stod(text);
+  p.unit = "1";
+  p.provenance = Provenance::measured;
+  p.source = "anonymous pages (smaps_rollup) of a process that this program has forked";
+  p.date = today();
+  return p;
 }
 
 }  // namespace
@@ -38,19 +56,24 @@ std::filesystem::path isolation_parameters_file() {
 ParameterSet calibrate_isolation(const CalibrateOptions& options) {
   const auto lock = hold_measurement_lock();
   const int repetitions = 4 * options.repetitions;  // they are short
+  // What the samples take of this process's heap is copied with every fork: those that fork come
+  // first.
   std::vector<GroupedSample> all;
-  for (int g = 0; g < options.processes; ++g) {
-    options.progress("calibrating isolation primitives, process " + std::to_string(g + 1) + " of " +
-                     std::to_string(options.processes));
-    const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
-    const std::string text = run_in_child(
-        [&] { return encode_samples(measure::run_isolation_micros(repetitions, seed)); },
-        std::chrono::minutes(2), "calibration of isolation primitives");
-    for (measure::MicroSample& s : decode_samples(text)) all.push_back({std::move(s), g});
-  }
+  for (const measure::MicroProcess where : measure::kMicroProcesses)
+    for (int g = 0; g < options.processes; ++g) {
+      options.progress(fmt::format(
+          "calibrating isolation primitives, part {} of {}, process {} of {}",
+          static_cast<int>(where) + 1, measure::kMicroProcesses.size(), g + 1, options.processes));
+      const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(g);
+      const std::string text = run_in_child(
+          [&] { return encode_samples(measure::run_isolation_micros(where, repetitions, seed)); },
+          std::chrono::minutes(2), "calibration of isolation primitives");
+      for (measure::MicroSample& s : decode_samples(text)) all.push_back({std::move(s), g});
+    }
   ParameterSet out;
   for (const measure::IsolationMicro& m : measure::isolation_micros())
     fit_micro(out, {m.name, m.what, m.call, m.byte, m.item}, all, options.seed);
+  out.set(kMakerPages, pages_of_a_maker());
   return out;
 }
 

@@ -29,8 +29,13 @@ constexpr std::pair<Sharing, const char*> kWays[] = {
 class Predictor {
  public:
   Predictor(const IsolationPoint& point, const IsolationSettings& settings,
-            const ParameterSet& parameters, const PublishedCatalogue& published)
-      : point_(point), settings_(settings), parameters_(parameters), published_(published) {}
+            const ParameterSet& parameters, const PublishedCatalogue& published,
+            std::optional<double> maker_pages)
+      : point_(point),
+        settings_(settings),
+        parameters_(parameters),
+        published_(published),
+        pages_(maker_pages) {}
 
   std::map<std::string, IsolationPrediction> all() {
     const std::string& m = point_.mechanism;
@@ -81,8 +86,9 @@ class Predictor {
   }
 
   void creations() {
-    const auto made = creation_cost(point_.mechanism);
-    const auto ended = teardown_cost(point_.mechanism);
+    if (!pages_) return;
+    const auto made = creation_cost(point_.mechanism, *pages_);
+    const auto ended = teardown_cost(point_.mechanism, *pages_);
     add("creation.first_call", made);
     add("creation.teardown", ended);
     if (made && ended)
@@ -90,7 +96,7 @@ class Predictor {
     const auto cpus = static_cast<double>(std::max(std::thread::hardware_concurrency(), 1U));
     for (const std::uint64_t n : settings_.creators)
       add(fmt::format("creation.storm.{}", n),
-          storm_cost(point_.mechanism, static_cast<double>(n), cpus));
+          storm_cost(point_.mechanism, static_cast<double>(n), cpus, *pages_));
   }
 
   // How many: all that are asked for, or as many as the host's smallest limit allows. Memory at the
@@ -153,6 +159,7 @@ class Predictor {
   const IsolationSettings& settings_;
   const ParameterSet& parameters_;
   const PublishedCatalogue& published_;
+  std::optional<double> pages_;
   std::map<std::string, IsolationPrediction> all_;
 };
 
@@ -196,7 +203,8 @@ class IsolationComparison {
     const IsolationPoint& point = isolation_settings(e_).points[data.point];
     std::map<std::string, IsolationPrediction> predicted;
     if (e_.backend != Backend::real)
-      predicted = predict_cell(point, isolation_settings(e_), parameters_, published_);
+      predicted = predict_cell(point, isolation_settings(e_), parameters_, published_,
+                               maker_pages(data.processes));
     for (const auto& [name, gathered] : gather(data.processes)) {
       Metric m = metric(name, point.cell, gathered);
       if (const auto p = predicted.find(name); p != predicted.end()) {
@@ -221,6 +229,16 @@ class IsolationComparison {
   }
 
  private:
+  std::optional<double> maker_pages(const std::vector<CellMeasurement>& processes) const {
+    if (processes.empty()) {
+      if (!parameters_.contains(kMakerPages)) return std::nullopt;
+      return parameters_.value(kMakerPages);
+    }
+    std::vector<double> pages;
+    for (const CellMeasurement& process : processes) pages.push_back(process.maker_pages);
+    return median(std::move(pages));
+  }
+
   Metric metric(const std::string& name, Cell cell, const Gathered& gathered) {
     Metric m;
     m.name = name;
@@ -270,8 +288,9 @@ class IsolationComparison {
 std::map<std::string, IsolationPrediction> predict_cell(const IsolationPoint& point,
                                                         const IsolationSettings& settings,
                                                         const ParameterSet& parameters,
-                                                        const PublishedCatalogue& published) {
-  return Predictor(point, settings, parameters, published).all();
+                                                        const PublishedCatalogue& published,
+                                                        std::optional<double> maker_pages) {
+  return Predictor(point, settings, parameters, published, maker_pages).all();
 }
 
 void compare_isolation(const Experiment& experiment, const std::vector<IsolationData>& data,

@@ -25,11 +25,16 @@ struct IsolationPrediction {
 
 // The metrics of a point that have a model whose parameters are there, by name. Needs no
 // measurement. Slow-downs come from the literature where code is not native: provenance
-// "published".
+// "published". `maker_pages`: of the process that makes the domains (models/isolation.h); without
+// it, no creation is predicted.
 std::map<std::string, IsolationPrediction> predict_cell(const IsolationPoint& point,
                                                         const IsolationSettings& settings,
                                                         const ParameterSet& parameters,
-                                                        const PublishedCatalogue& published);
+                                                        const PublishedCatalogue& published,
+                                                        std::optional<double> maker_pages);
+
+// Where no process makes domains (the model alone): the pages of one, seen while calibrating.
+inline constexpr const char* kMakerPages = "maker.pages";
 
 // Everything about one point so far.
 struct IsolationData {

@@ -11,6 +11,7 @@
 #include "real/domains/cells/density.h"
 #include "real/domains/cells/execution.h"
 #include "real/domains/cells/instructions.h"
+#include "real/domains/cells/memory.h"
 #include "real/domains/cells/sharing.h"
 #include "real/domains/cells/switch.h"
 #include "real/domains/domain.h"
@@ -182,8 +183,11 @@ std::string encode(const CellMeasurement& m) {
   Json metrics = Json::array();
   for (const CellValues& v : m.metrics)
     metrics.push_back(Json::array({v.metric, v.unit, v.values, v.note}));
-  return Json{{"metrics", metrics}, {"stopped_by", m.stopped_by}, {"broken", m.broken_claims}}.dump(
-      -1, ' ', false, Json::error_handler_t::replace);
+  return Json{{"metrics", metrics},
+              {"maker_pages", m.maker_pages},
+              {"stopped_by", m.stopped_by},
+              {"broken", m.broken_claims}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 CellMeasurement decode(const std::string& text) {
@@ -191,6 +195,7 @@ CellMeasurement decode(const std::string& text) {
   CellMeasurement m;
   for (const Json& v : json["metrics"])
     m.metrics.push_back({v[0], v[1], v[2].get<std::vector<double>>(), v[3]});
+  m.maker_pages = json["maker_pages"];
   m.stopped_by = json["stopped_by"];
   m.broken_claims = json["broken"].get<std::vector<std::string>>();
   return m;
@@ -226,7 +231,10 @@ CellMeasurement measure_cell(const IsolationPoint& point, const Experiment& expe
       [&] {
         leftovers.stay_inside();
         measure::pin_to(measure::first_cpu());
-        return encode(measure_here(m, point, experiment, seed, first));
+        const auto pages = static_cast<double>(domains::private_pages());
+        CellMeasurement cell = measure_here(m, point, experiment, seed, first);
+        cell.maker_pages = pages;
+        return encode(cell);
       },
       deadline, point.label));
   if (point.cell == Cell::creation && !isolation_settings(experiment).creators.empty()) {

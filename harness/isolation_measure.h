@@ -19,6 +19,7 @@ struct CellValues {
 
 struct CellMeasurement {
   std::vector<CellValues> metrics;
+  double maker_pages = 0;  // that the process has to itself which makes the domains, at its start
   std::string stopped_by;  // a limit of the host that ended it early; or empty
   std::vector<std::string>
       broken_claims;  // security: what the mechanism promises and does not keep

@@ -28,6 +28,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Of the process that makes domains.
+constexpr double kPages = 1000;
+
 Experiment experiment(const std::string& body) {
   use_source_data();
   return make_experiment(JsonSource::parse(
@@ -42,6 +45,7 @@ ParameterSet parameters(double value) {
   for (const measure::IsolationMicro& m : measure::isolation_micros())
     for (const char* column : {".call_s", ".byte_s", ".item_s"})
       set.set(m.name + column, {value, "s", Provenance::measured, "test", value, value, ""});
+  set.set(kMakerPages, {kPages, "1", Provenance::measured, "test", kPages, kPages, ""});
   return set;
 }
 
@@ -100,7 +104,7 @@ TEST(IsolationCompare, TheSimulatedColumnDoesNotDependOnWhatWasMeasured) {
   std::vector<IsolationData> one, other;
   for (std::size_t i = 0; i < isolation_settings(e).points.size(); ++i) {
     const auto names = predict_cell(isolation_settings(e).points[i], isolation_settings(e),
-                                    parameters(1e-9), load_published());
+                                    parameters(1e-9), load_published(), kPages);
     CellMeasurement low, high;
     for (const auto& [name, p] : names) {
       low.metrics.push_back({name, p.unit, {1e-9}, {}});
@@ -119,13 +123,26 @@ TEST(IsolationCompare, TheSimulatedColumnDoesNotDependOnWhatWasMeasured) {
   EXPECT_GT(seen, 20U);
 }
 
+TEST(IsolationCompare, AForkIsPredictedFromThePagesThatTheMakerWasSeenToHave) {
+  const Experiment e = experiment(R"("mechanisms": ["process-futex"], "cells": ["creation"])");
+  const auto first_call = [&](const std::vector<CellMeasurement>& processes) {
+    const Result r = compared(e, {{0, "", processes}});
+    return *metric(r, 0, "creation.first_call").simulated;
+  };
+  CellMeasurement small = answer({{"creation.first_call", 1e-3}}), large = small;
+  small.maker_pages = 2000, large.maker_pages = 5000;
+  EXPECT_NEAR(first_call({large}) - first_call({small}), 3000e-9, 1e-15);
+  EXPECT_NEAR(first_call({}) - first_call({small}), (kPages - 2000) * 1e-9, 1e-15)
+      << "nobody was seen: that of the calibration";
+}
+
 TEST(IsolationCompare, WhatIsPredictedIsNamedByPrimitivesOnly) {
   const Experiment e = experiment("");
   std::set<std::string> primitives;
   for (const measure::IsolationMicro& m : measure::isolation_micros()) primitives.insert(m.name);
   for (const IsolationPoint& point : isolation_settings(e).points)
     for (const auto& [name, p] :
-         predict_cell(point, isolation_settings(e), parameters(1e-9), load_published()))
+         predict_cell(point, isolation_settings(e), parameters(1e-9), load_published(), kPages))
       for (const std::string& parameter : p.parameters)
         EXPECT_TRUE(primitives.contains(parameter.substr(0, parameter.find('.')))) << parameter;
 }
@@ -153,9 +170,9 @@ TEST(IsolationCompare, WithoutAPrimitiveThereIsNoPrediction) {
   const Experiment e = experiment(R"("mechanisms": ["pie"], "cells": ["switch"])");
   ParameterSet some;
   some.set("indirect_call.call_s", {1e-9, "s", Provenance::measured, "test", 0, 1, ""});
-  EXPECT_TRUE(
-      predict_cell(isolation_settings(e).points[0], isolation_settings(e), some, load_published())
-          .empty());
+  EXPECT_TRUE(predict_cell(isolation_settings(e).points[0], isolation_settings(e), some,
+                           load_published(), kPages)
+                  .empty());
 }
 
 TEST(IsolationCompare, MostTimesMustHoldAndTheirMedian) {
@@ -181,11 +198,11 @@ TEST(IsolationCompare, SlowDownsOfTranslatedCodeComeFromTheLiteratureAndAreNotJu
   const Experiment e = experiment(
       R"("mechanisms": ["wasm-guard", "pie"], "cells": ["execution"], "kernels": ["hash"])");
   const auto wasm = predict_cell(isolation_settings(e).points[0], isolation_settings(e),
-                                 parameters(1e-9), load_published());
+                                 parameters(1e-9), load_published(), kPages);
   EXPECT_EQ(wasm.at("execution.slowdown.hash").provenance, Provenance::published);
   EXPECT_GT(wasm.at("execution.slowdown.hash").value, 1);
   const auto pie = predict_cell(isolation_settings(e).points[1], isolation_settings(e),
-                                parameters(1e-9), load_published());
+                                parameters(1e-9), load_published(), kPages);
   EXPECT_EQ(pie.at("execution.slowdown.hash").value, 1);
   const Result r = compared(e, {{0, "", {answer({{"execution.slowdown.hash", 3}})}}});
   EXPECT_EQ(r.summary.compared, 0U);
@@ -309,11 +326,11 @@ TEST(Density, IsPredictedFromTheHostsLimitsAndPagesOfItsOwn) {
       R"("mechanisms": ["pie", "process-pipe"], "cells": ["density"], "domains": 50,
          "domains_of": {"pie": 1000})");
   const IsolationSettings& s = isolation_settings(e);
-  const auto pie = predict_cell(s.points[0], s, parameters(1e-9), load_published());
+  const auto pie = predict_cell(s.points[0], s, parameters(1e-9), load_published(), kPages);
   EXPECT_EQ(pie.at("density.alive").value, 1000);
   EXPECT_EQ(pie.at("density.pss_per_domain.1000").value, 4 * 4096);
   EXPECT_EQ(pie.at("density.pss_per_domain.100").unit, "B");
-  const auto process = predict_cell(s.points[1], s, parameters(1e-9), load_published());
+  const auto process = predict_cell(s.points[1], s, parameters(1e-9), load_published(), kPages);
   EXPECT_EQ(process.at("density.alive").value, 50);
 }
 

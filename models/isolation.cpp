@@ -11,7 +11,7 @@ namespace missive {
 namespace {
 
 // Of a message that another CPU has read, so much is still in its caches when it is written again:
-// those lines are fetched for writing, as they are for reading.
+// those lines have to be taken from there first.
 constexpr double kHeldByPeer = 384 * 1024;
 
 // From so many domains on, hand-overs cost what they cost among many; below, between two.
@@ -30,6 +30,17 @@ Composition regime_cost(const std::array<Regime, 3>& regimes, double times, doub
     return c.add(times * bytes * (1 - share), here.parameter)
         .add(times * bytes * share, next.parameter);
   }
+  return c;
+}
+
+// Exchanges with stacks that are others each time.
+Composition in_turn(const Composition& again) {
+  Composition c(again.why(), {});
+  for (const CostTerm& term : again.terms())
+    c.add(term.count, term.parameter == "stack_switch.call_s" ? "stack_switch_in_turn.call_s"
+                      : term.parameter == "register_switch.call_s"
+                          ? "register_switch_in_turn.call_s"
+                          : term.parameter);
   return c;
 }
 
@@ -63,7 +74,7 @@ std::optional<Composition> crossing_among(const std::string& mechanism, double d
     if (domains > 1 && s->peer != Peer::none && s->hand_overs == 0) return std::nullopt;
     return crossing_cost(mechanism);
   }
-  if (s->peer == Peer::none) return crossing_cost(mechanism);
+  if (s->peer == Peer::none) return in_turn(*crossing_cost(mechanism));
   if (s->hand_overs == 0) return std::nullopt;
   return Composition(s->crossing_why, s->crossing)
       .add(s->hand_overs,
@@ -80,26 +91,29 @@ std::optional<Composition> chain_cost(const std::string& mechanism, double lengt
   return c.add(2 * length * s.copies, "copy_l1.call_s");
 }
 
-std::optional<Composition> creation_cost(const std::string& mechanism) {
+std::optional<Composition> creation_cost(const std::string& mechanism, double pages) {
   const Structure* s = find_structure(mechanism);
   if (s == nullptr) return std::nullopt;
   Composition c(s->creation_why, s->creation);
+  c.add(pages, Composition("", s->creation_by_page));
   return c.add(1, s->first_call_joins ? Composition("", s->crossing) : *crossing_cost(mechanism));
 }
 
-std::optional<Composition> teardown_cost(const std::string& mechanism) {
+std::optional<Composition> teardown_cost(const std::string& mechanism, double pages) {
   const Structure* s = find_structure(mechanism);
   if (s == nullptr) return std::nullopt;
-  return Composition("what was made is given back", s->teardown);
+  return Composition("what was made is given back", s->teardown)
+      .add(pages, Composition("", s->teardown_by_page));
 }
 
-std::optional<Composition> storm_cost(const std::string& mechanism, double creators, double cpus) {
+std::optional<Composition> storm_cost(const std::string& mechanism, double creators, double cpus,
+                                      double pages) {
   const Structure* s = find_structure(mechanism);
   if (s == nullptr || !(creators >= 1) || !(cpus >= 1)) return std::nullopt;
   const double busy = std::min(creators, cpus);
   if (s->peer != Peer::none && busy < cpus) return std::nullopt;
-  Composition life = *creation_cost(mechanism);
-  life.add(1, *teardown_cost(mechanism));
+  Composition life = *creation_cost(mechanism, pages);
+  life.add(1, *teardown_cost(mechanism, pages));
   const double crowded = cpus > 1 ? (busy - 1) / (cpus - 1) : 0;
   Composition c("the life of a domain, shared among the CPUs, which wait for each other", {});
   return c.add((1 - crowded) / busy, life).add(crowded / busy, contended(life));
@@ -138,30 +152,41 @@ bool has_way(const Structure& s, Sharing sharing) {
 }
 
 // Its fixed costs, and the two calls around them.
-Composition filled(double bytes) {
+Composition filled(const Structure& s, double bytes) {
   Composition c("", {{1, "fill_l1.call_s"}, {1, "indirect_call.call_s"}});
-  return c.add(1, fill_cost(1, bytes));
+  const double held = s.reads_remotely ? std::min(bytes, kHeldByPeer) : 0;
+  c.add(held, "remote_fill.byte_s");
+  if (bytes == 0) return c;
+  return c.add((bytes - held) / bytes, fill_cost(1, bytes));
 }
 Composition read_by(const Structure& s, double bytes) {
   Composition c("", {{1, "read_l1.call_s"}, {1, "indirect_call.call_s"}});
-  if (s.reads_remotely) return c.add(bytes + std::min(bytes, kHeldByPeer), "remote_read.byte_s");
+  if (s.reads_remotely) return c.add(bytes, "remote_read.byte_s");
   return c.add(1, read_cost(1, bytes));
 }
 
 Composition marshalled(double bytes) {
   const double rows = bytes / kRowBytes, encoded = rows * kMarshalledRowBytes;
-  const auto [inner, outer] = kMarshalRegimes;
-  const double beyond =
-      std::clamp(std::log(bytes / inner.to) / std::log(outer.from / inner.to), 0.0, 1.0);
   Composition c;
-  for (const char* half : {inner.serialise, inner.parse}) {
-    c.add(1, std::string(half) + ".call_s");
-    c.add((1 - beyond) * encoded, std::string(half) + ".byte_s");
-    c.add((1 - beyond) * rows, std::string(half) + ".item_s");
-  }
-  for (const char* half : {outer.serialise, outer.parse}) {
-    c.add(beyond * encoded, std::string(half) + ".byte_s");
-    c.add(beyond * rows, std::string(half) + ".item_s");
+  c.add(1, std::string(kMarshalRegimes.front().serialise) + ".call_s");
+  c.add(1, std::string(kMarshalRegimes.front().parse) + ".call_s");
+  const auto add = [&](const MarshalRegime& regime, double share) {
+    for (const char* half : {regime.serialise, regime.parse})
+      c.add(share * encoded, std::string(half) + ".byte_s")
+          .add(share * rows, std::string(half) + ".item_s");
+  };
+  for (std::size_t i = 0; i < kMarshalRegimes.size(); ++i) {
+    const MarshalRegime& here = kMarshalRegimes[i];
+    if (bytes <= here.to || i + 1 == kMarshalRegimes.size()) {
+      add(here, 1);
+      break;
+    }
+    const MarshalRegime& next = kMarshalRegimes[i + 1];
+    if (bytes >= next.from) continue;
+    const double share = std::log(bytes / here.to) / std::log(next.from / here.to);
+    add(here, 1 - share);
+    add(next, share);
+    break;
   }
   return c;
 }
@@ -184,13 +209,15 @@ std::optional<Composition> sharing_cost(const std::string& mechanism, Sharing sh
   const Structure* s = find_structure(mechanism);
   if (s == nullptr || !has_way(*s, sharing)) return std::nullopt;
   Composition c("the message written, passed, and read by the service", {});
-  c.add(1, filled(bytes));
+  // Only what lies in shared memory is read, and then held, by the other side itself.
+  c.add(1, filled(sharing == Sharing::shared ? *s : Structure{}, bytes));
   const Composition crossing = *crossing_cost(mechanism);
   switch (sharing) {
     case Sharing::local:
       return c.add(1, read_by(Structure{}, bytes));
     case Sharing::copy:
       if (s->by_pointer) c.add(1, copy_cost(1, bytes));
+      if (s->reads_remotely) c.add(std::min(bytes, kHeldByPeer), "remote_fill.byte_s");
       return c.add(1, read_by(*s, bytes)).add(1, *message_cost(mechanism, bytes));
     case Sharing::marshalled:
       return c.add(1, marshalled(bytes))

@@ -33,11 +33,13 @@ std::optional<Composition> crossing_among(const std::string& mechanism, double d
 // A message of a few bytes through `length` domains, one after the other, all hops together.
 std::optional<Composition> chain_cost(const std::string& mechanism, double length);
 
-// From create() to the reply of the first null call, deferred faults included.
-std::optional<Composition> creation_cost(const std::string& mechanism);
+// From create() to the reply of the first null call, deferred faults included. `pages`: of memory,
+// that the process has to itself which makes the domain (an amount, anonymous pages of smaps(5)):
+// a forked service inherits every one of them.
+std::optional<Composition> creation_cost(const std::string& mechanism, double pages);
 
 // The destructor, until nothing of the domain is left.
-std::optional<Composition> teardown_cost(const std::string& mechanism);
+std::optional<Composition> teardown_cost(const std::string& mechanism, double pages);
 
 // Creation, first call and end of one domain of many that `creators` threads make at once on `cpus`
 // CPUs, as wall-clock time over all domains: what the threads wait for each other in the kernel
@@ -49,7 +51,8 @@ std::optional<Composition> teardown_cost(const std::string& mechanism);
 //
 // with s from primitives. Nothing for services with a thread or process of their own while a CPU is
 // idle: they would run there, and no primitive stands for that.
-std::optional<Composition> storm_cost(const std::string& mechanism, double creators, double cpus);
+std::optional<Composition> storm_cost(const std::string& mechanism, double creators, double cpus,
+                                      double pages);
 
 // How a message reaches the service (real/domains/cells/exchange.h).
 enum class Sharing {
@@ -81,13 +84,13 @@ struct Regime {
   const char* parameter;  // cost of a byte
   double from, to;        // bytes
 };
-inline constexpr std::array<Regime, 3> kCopyRegimes{{{"copy_l1.byte_s", 256, 12288},
+inline constexpr std::array<Regime, 3> kCopyRegimes{{{"copy_l1.byte_s", 24, 12288},
                                                      {"copy_l2.byte_s", 28672, 393216},
                                                      {"copy_memory.byte_s", 6291456, 25165824}}};
-inline constexpr std::array<Regime, 3> kFillRegimes{{{"fill_l1.byte_s", 256, 24576},
+inline constexpr std::array<Regime, 3> kFillRegimes{{{"fill_l1.byte_s", 24, 24576},
                                                      {"fill_l2.byte_s", 98304, 786432},
                                                      {"fill_memory.byte_s", 12582912, 50331648}}};
-inline constexpr std::array<Regime, 3> kReadRegimes{{{"read_l1.byte_s", 256, 24576},
+inline constexpr std::array<Regime, 3> kReadRegimes{{{"read_l1.byte_s", 24, 24576},
                                                      {"read_l2.byte_s", 98304, 786432},
                                                      {"read_memory.byte_s", 12582912, 50331648}}};
 
@@ -97,8 +100,9 @@ struct MarshalRegime {
   const char* parse;
   double from, to;  // bytes
 };
-inline constexpr std::array<MarshalRegime, 2> kMarshalRegimes{
-    {{"serialise_cached", "parse_cached", 128, 45056},
+inline constexpr std::array<MarshalRegime, 3> kMarshalRegimes{
+    {{"serialise_l1", "parse_l1", 128, 5760},
+     {"serialise_l2", "parse_l2", 96000, 384000},
      {"serialise_memory", "parse_memory", 2560000, 7680000}}};
 
 // ---- density (models/isolation/density.h) ----

@@ -33,7 +33,10 @@ Structure coroutine_structure() {
                 {1, "anonymous_touch.item_s"}};
   s.creation_why = "a mapping, a guard page, and the first touch of the stack";
   s.by_pointer = s.host_service = true;
-  s.teardown = {{1, "unmap.call_s"}, {1, "unmap.item_s"}, {0.5, "allocate.call_s"}};
+  s.teardown = {{1, "unmap.call_s"},
+                {1, "unmap_parts.item_s"},  // the stack, beside the guard page
+                {1, "unmap.item_s"},
+                {0.5, "allocate.call_s"}};
   s.footprint = {.maps = 2, .address_space = 68 * 1024.0, .pages = 1};
   return s;
 }
@@ -41,7 +44,7 @@ Structure coroutine_structure() {
 Structure thread_structure() {
   Structure s;
   s.peer = Peer::thread;
-  s.crossing = with_interface({{2, "futex_pair.call_s"}});
+  s.crossing = with_interface({{2, "futex_pair_private.call_s"}});
   s.hand_overs = 2;
   s.crossing_why = "a FUTEX_WAKE and a FUTEX_WAIT on each side, and two hand-overs";
   s.creation = {{1, "thread_start.call_s"}, {1, "allocate.call_s"}};

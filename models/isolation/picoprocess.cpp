@@ -19,6 +19,8 @@ Structure picoprocess_structure() {
   s.creation_why =
       "a clone into new namespaces, users mapped into them, mounts made private and left for an "
       "empty root, a static program in its place, its system calls filtered, memory for messages";
+  s.creation_by_page = {{1, "namespaces_start.item_s"}, {1, "exec_replace.item_s"}};
+  s.teardown_by_page = {};  // it left them when it became another program
   s.teardown = {{1, "namespaces_end.call_s"}, {1, "unmap.call_s"}};
   s.footprint = {.maps = 1, .processes = 1, .descriptors = 2, .pages = 5};
   return s;

@@ -6,10 +6,12 @@ namespace missive {
 
 Structure pie_structure() {
   Structure s;
-  s.crossing = with_interface({{1, "register_switch.call_s"}, {2, "fs_base_write.call_s"}});
+  s.crossing = with_interface(
+      {{1, "indirect_call.call_s"}, {1, "register_switch.call_s"}, {2, "fs_base_write.call_s"}});
   s.crossing_why =
-      "six registers saved and restored once, as an exchange of them does, another stack there and "
-      "back, and two writes of the fs base for the guest's own thread-local storage";
+      "a call of the gate: six registers saved and restored once, as an exchange of them does, "
+      "another stack there and back, and two writes of the fs base for the guest's own "
+      "thread-local storage";
   s.by_pointer = true;
   // Alone, with the pool of copies that the first of them makes (strace, faults by address).
   s.creation = {{6, "allocate.call_s"},          {1, "memory_file_write.call_s"},
@@ -44,7 +46,10 @@ Structure pie_dynamic_structure() {
       "what ld.so and the C library do to start: 41 system calls, each caught by a signal, 15 of "
       "them mappings or their protection; 43 questions to the processor; 54 page faults, eight of "
       "which copy a page. Looking up symbols has no primitive";
-  s.teardown = {{2, "allocate.call_s"}, {6, "unmap.call_s"}, {54, "unmap.item_s"}};
+  s.teardown = {{2, "allocate.call_s"},
+                {6, "unmap.call_s"},
+                {13, "unmap_parts.item_s"},  // 19 maps, six calls
+                {54, "unmap.item_s"}};
   s.footprint = {.maps = 19, .address_space = 4 * 1048576.0, .pages = 54};
   return s;
 }

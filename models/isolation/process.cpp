@@ -32,7 +32,9 @@ Structure forked() {
                 {1, "allocate.call_s"}};
   s.creation_why =
       "a fork until the child runs, shared memory for messages, the child's first steps";
+  s.creation_by_page = {{1, "fork_start.item_s"}};
   s.teardown = {{1, "process_end.call_s"}, {1, "unmap.call_s"}};
+  s.teardown_by_page = {{1, "process_end.item_s"}};
   s.footprint = {.maps = 1, .processes = 1, .descriptors = 2, .pages = kPagesOfItsOwn};
   return s;
 }
@@ -81,13 +83,13 @@ Structure process_futex_structure() {
 
 Structure process_spin_structure() {
   Structure s = process_futex_structure();
-  s.crossing = with_interface({{4, "line_transfer.call_s"}});
+  s.crossing = with_interface({{2, "line_transfer.call_s"}});
   s.creation.push_back({1, "affinity_move.call_s"});
   s.hand_overs = 0;
   s.reads_remotely = true;
   s.crossing_why =
-      "a cache line there and one back, each written in two steps while the other side polls it: "
-      "it crosses twice";
+      "a cache line with the request there and one with the reply back, each polled by the other "
+      "side while it is written";
   return s;
 }
 

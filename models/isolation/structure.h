@@ -31,6 +31,9 @@ struct Structure {
   bool first_call_joins = false;
   const char* creation_why = "";
   std::vector<CostTerm> teardown;
+  // Of both, what is done for each page that the maker has to itself: a fork copies its entry in
+  // the page tables, the copy's end or another program in its place takes it back.
+  std::vector<CostTerm> creation_by_page, teardown_by_page;
 
   // How often a message is copied in by memcpy, and through the kernel (in and out count as one).
   double copies = 0;
@@ -48,11 +51,13 @@ struct Structure {
 
 // ---- what several families share ----
 
-// What the interface itself costs: a call through the class's table, one into the service, and the
-// jump through the service's table of entries. In front of every crossing.
+// What the interface itself costs (machine code): a call through the class's table; the call of the
+// service, which saves six registers and restores them; and the service's jump through its table of
+// entries. In front of every crossing. As throughput: a caller's next instructions wait for none of
+// them, so that the processor runs one crossing's over the next one's.
 std::vector<CostTerm> with_interface(std::vector<CostTerm> terms);
-// A call that can be taken back (real/domains/trap.h): two more calls, and the callee-saved
-// registers put aside as in a change of stacks.
+// A call that can be taken back (real/domains/trap.h): one more, which notes where to go on and
+// saves all registers of its caller's, because whoever takes it back finds none of them in place.
 std::vector<CostTerm> contained_call();
 
 // Nothing for a mechanism without a model.

@@ -33,13 +33,12 @@ const std::vector<std::pair<std::string, Structure>>& structures() {
 }  // namespace
 
 std::vector<CostTerm> with_interface(std::vector<CostTerm> terms) {
-  terms.insert(terms.begin(), {3, "indirect_call.call_s"});
+  terms.insert(terms.begin(),
+               {{1, "indirect_call.call_s"}, {1, "saving_call.call_s"}, {1, "table_jump.call_s"}});
   return terms;
 }
 
-std::vector<CostTerm> contained_call() {
-  return {{2, "indirect_call.call_s"}, {1, "register_switch.call_s"}};
-}
+std::vector<CostTerm> contained_call() { return {{1, "returnable_call.call_s"}}; }
 
 const Structure* find_structure(const std::string& mechanism) {
   for (const auto& [name, structure] : structures())

@@ -24,7 +24,9 @@ Structure wasm_guard_structure() {
                 {1, "protect_page.call_s"},
                 {1, "far_touch.call_s"}};
   s.creation_why = "8 GiB reserved, its first pages made accessible, one page of data written";
-  s.teardown = {{1, "region_end.call_s"}, {2, "allocate.call_s"}};
+  s.teardown = {{1, "region_end.call_s"},
+                {1, "unmap_parts.item_s"},  // what may be touched, beside what may not
+                {2, "allocate.call_s"}};
   s.footprint = {.maps = 2, .address_space = 0x1p33, .pages = 1};
   return s;
 }

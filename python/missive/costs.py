@@ -131,7 +131,9 @@ def isolation(
 
     operation  "crossing" (a null call and its return), "crossing_elsewhere" (the service on another
                CPU), "crossing_among" (``size`` domains in turn), "chain" (through ``size`` domains),
-               "creation", "teardown", "message" (``size`` bytes, nobody reads them),
+               "creation", "teardown" (``size`` pages that the process which makes the domain
+               has to itself: a fork copies their entries), "message" (``size`` bytes, nobody reads
+               them),
                "sharing_local", "sharing_copy", "sharing_marshalled", "sharing_sealed",
                "sharing_shared", "sharing_pointer" (``size`` bytes, read)
     mechanism  one of :func:`mechanisms`

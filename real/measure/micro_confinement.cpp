@@ -35,30 +35,6 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 
-// What a child tells its parent.
-struct Report {
-  std::array<double, 4> seconds{};
-  std::int64_t stamp = 0;
-  int error = 0;
-};
-
-class SharedReport {
- public:
-  SharedReport()
-      : at_(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-    micro_must(at_ != MAP_FAILED, "shared memory");
-    new (at_) Report;
-  }
-  SharedReport(const SharedReport&) = delete;
-  SharedReport& operator=(const SharedReport&) = delete;
-  ~SharedReport() { ::munmap(at_, kPage); }
-  Report& operator*() const { return *static_cast<Report*>(at_); }
-  Report* operator->() const { return static_cast<Report*>(at_); }
-
- private:
-  void* at_;
-};
-
 // Forks with the namespaces of `flags`, lets the child do `work` on the report, and reaps it.
 template <typename Work>
 Report reported(std::uint64_t flags, const Work& work) {
@@ -215,25 +191,6 @@ void filter_load(Sampler& sample) {
       report.error = good ? 0 : errno;
     });
     sample.add(1, 0, 0, r.seconds[0]);
-  }
-}
-
-// From execve in a forked child to the word of the program that takes its place.
-void exec_replace(Sampler& sample) {
-  const TinyProgram program;
-  for (int i = 0; i < 6; ++i) {
-    const SharedReport report;
-    const pid_t child = ::fork();
-    micro_must(child >= 0, "fork");
-    if (child == 0) {
-      report->stamp = now_ns();
-      program.become();
-    }
-    const bool heard = program.heard();
-    const std::int64_t now = now_ns();
-    end(child);
-    micro_must(heard, "the program's word");
-    sample.add(1, 0, 0, static_cast<double>(now - report->stamp) * 1e-9);
   }
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 // Processes of the micro-measurements: forked, heard of, ended.
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <new>
 #include <string>
 
 #include <fcntl.h>
@@ -59,6 +61,33 @@ class Word {
 
  private:
   UniqueFd event_;
+};
+
+inline constexpr std::size_t kReportBytes = 4096;
+
+// What a child tells its parent.
+struct Report {
+  std::array<double, 4> seconds{};
+  std::int64_t stamp = 0;
+  int error = 0;
+};
+
+class SharedReport {
+ public:
+  SharedReport()
+      : at_(::mmap(nullptr, kReportBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                   0)) {
+    micro_must(at_ != MAP_FAILED, "shared memory");
+    new (at_) Report;
+  }
+  SharedReport(const SharedReport&) = delete;
+  SharedReport& operator=(const SharedReport&) = delete;
+  ~SharedReport() { ::munmap(at_, kReportBytes); }
+  Report& operator*() const { return *static_cast<Report*>(at_); }
+  Report* operator->() const { return static_cast<Report*>(at_); }
+
+ private:
+  void* at_;
 };
 
 [[noreturn]] inline void speak_and_wait(const Word& word) {

@@ -51,7 +51,9 @@ void messages(Sampler& sample, Half half, const std::vector<Shape>& shapes,
 }
 
 // Texts longer than what std::string keeps in itself (15 bytes): all take memory of their own.
-const std::vector<Shape> kFew{{2, 24}, {2, 120}, {12, 24}, {90, 120}, {90, 24}, {700, 24}};
+// Records and their fresh objects within the first-level cache, the second, and neither.
+const std::vector<Shape> kFew{{2, 24}, {2, 120}, {12, 24}, {90, 120}, {90, 24}};
+const std::vector<Shape> kSome{{1'500, 24}, {1'500, 120}, {6'000, 24}};
 const std::vector<Shape> kMany{{40'000, 24}, {40'000, 120}, {120'000, 24}};
 
 UniqueFd memory_file(std::size_t pages) {
@@ -82,9 +84,11 @@ constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 }  // namespace
 
-void serialise_cached(Sampler& sample) { messages(sample, Half::serialise, kFew, 3000); }
+void serialise_l1(Sampler& sample) { messages(sample, Half::serialise, kFew, 3000); }
+void serialise_l2(Sampler& sample) { messages(sample, Half::serialise, kSome, 6000); }
 void serialise_memory(Sampler& sample) { messages(sample, Half::serialise, kMany, 1); }
-void parse_cached(Sampler& sample) { messages(sample, Half::parse, kFew, 3000); }
+void parse_l1(Sampler& sample) { messages(sample, Half::parse, kFew, 3000); }
+void parse_l2(Sampler& sample) { messages(sample, Half::parse, kSome, 6000); }
 void parse_memory(Sampler& sample) { messages(sample, Half::parse, kMany, 1); }
 
 void memory_file_fill(Sampler& sample) {

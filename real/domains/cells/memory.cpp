@@ -89,6 +89,14 @@ std::uint64_t pss_of_tree() {
   return sum;
 }
 
+std::uint64_t private_pages() {
+  constexpr std::uint64_t kPage = 4096;
+  std::uint64_t bytes = 0;
+  if (!kilobytes("/proc/self/smaps_rollup", "Anonymous:", bytes))
+    throw RunError("/proc/self/smaps_rollup gives no Anonymous; mount /proc");
+  return bytes / kPage;
+}
+
 std::uint64_t memory_available() {
   std::uint64_t bytes = 0;
   if (!kilobytes("/proc/meminfo", "MemAvailable:", bytes))

@@ -13,6 +13,10 @@ namespace missive::domains {
 // tables, kernel stacks). Throws RunError when /proc cannot say.
 std::uint64_t pss_of_tree();
 
+// Pages of memory that this process has to itself (proc_pid_smaps(5), Anonymous), those it shares
+// with whom it was forked from included: what a fork of it copies the entries of. Throws RunError.
+std::uint64_t private_pages();
+
 // MemAvailable of /proc/meminfo, bytes: what the whole system has left, kernel's share included.
 std::uint64_t memory_available();
 
