@@ -45,12 +45,7 @@ asm(R"(
   .p2align 6
   .globl missive_pie_call
 missive_pie_call:
-  push %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
+)" MISSIVE_SAVE_REGISTERS R"(
   mov 56(%rsp), %r10          # capacity, the seventh argument
   mov %rsp, 16(%rdi)
   mov (%rsi), %rax
@@ -73,23 +68,13 @@ missive_pie_return:
   mov 8(%rdi), %rdx
   wrfsbase %rdx
   mov 16(%rdi), %rsp
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
+)" MISSIVE_RESTORE_REGISTERS R"(
   cld
   ret
 
   .globl missive_pie_start
 missive_pie_start:
-  push %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
+)" MISSIVE_SAVE_REGISTERS R"(
   mov %rsp, 16(%rdi)
   movb $1, 24(%rdi)
   wrfsbase %rcx
@@ -128,12 +113,6 @@ namespace {
 
 std::atomic<long> domains_alive{0};
 
-void write_fs(std::uint64_t value) { asm volatile("wrfsbase %0" : : "r"(value) : "memory"); }
-std::uint64_t read_fs() {
-  std::uint64_t value;
-  asm volatile("rdfsbase %0" : "=r"(value));
-  return value;
-}
 void write_gs(const void* value) { asm volatile("wrgsbase %0" : : "r"(value) : "memory"); }
 
 // The kernel's own form (rt_sigaction(2)): glibc would put its restorer in, whose system call would
@@ -187,8 +166,7 @@ missive_pie_on_system_call(int, siginfo_t* info, void* frame) {
     ::raise(SIGSYS);
     return;
   }
-  ThreadState* thread;
-  asm volatile("mov %%gs:0, %0" : "=r"(thread));
+  ThreadState* const thread = state_by_gs();
   *thread->armed = 0;
   write_fs(thread->fs);
   const int error = errno;
@@ -233,8 +211,7 @@ namespace {
 // Asked by signal handlers that may have interrupted a guest (trap.h).
 [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] std::uint64_t
 host_thread_pointer() {
-  const ThreadState* thread;
-  asm volatile("rdgsbase %0" : "=r"(thread));
+  const ThreadState* const thread = state_by_gs();
   return thread == nullptr ? 0 : thread->fs;
 }
 
@@ -341,10 +318,8 @@ GateUse::~GateUse() {
 void start_guest(Guest& guest, std::uint64_t entry, std::uint64_t stack) {
   if (guest.rights != 0) return pkey::start_guest(guest, entry, stack);
   ThreadState& thread = armed_state();
-  thread.guest = &guest;
   // Until it sets its own, FS base is 0 for it, as after execve(2).
-  missive_pie_start(&thread, entry, stack, 0);
-  thread.guest = nullptr;
+  on_behalf_of(thread, guest, [&] { missive_pie_start(&thread, entry, stack, 0); });
 }
 
 void (*guest_ready())(missive_pie_link*, missive_pie_service) { return missive_pie_ready; }
@@ -352,11 +327,9 @@ void (*guest_ready())(missive_pie_link*, missive_pie_service) { return missive_p
 std::int64_t call_guest(Guest& guest, std::int32_t entry, const std::uint8_t* request,
                         std::size_t size, std::uint8_t* reply, std::size_t capacity) {
   ThreadState& thread = armed_state();
-  thread.guest = &guest;
-  const std::int64_t answer =
-      missive_pie_call(&thread, &guest, entry, request, size, reply, capacity);
-  thread.guest = nullptr;
-  return answer;
+  return on_behalf_of(thread, guest, [&] {
+    return missive_pie_call(&thread, &guest, entry, request, size, reply, capacity);
+  });
 }
 
 }  // namespace missive::domains::pie

@@ -25,6 +25,39 @@ struct ThreadState {
 // Constant-initialised, so that an access is one instruction and not a guarded one.
 extern constinit thread_local ThreadState state;
 
+// ---- what both ways in and out are made of ----
+
+// What the System V ABI for AMD64 (3.2.1) asks a callee to preserve, in assembly.
+#define MISSIVE_SAVE_REGISTERS \
+  "  push %rbp\n  push %rbx\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
+#define MISSIVE_RESTORE_REGISTERS \
+  "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbx\n  pop %rbp\n"
+
+inline std::uint64_t read_fs() {
+  std::uint64_t value;
+  asm volatile("rdfsbase %0" : "=r"(value));
+  return value;
+}
+inline void write_fs(std::uint64_t value) { asm volatile("wrfsbase %0" : : "r"(value) : "memory"); }
+// Of this thread, by GS base: whatever FS base is. Null before the first arm_thread().
+inline ThreadState* state_by_gs() {
+  ThreadState* thread;
+  asm volatile("rdgsbase %0" : "=r"(thread));
+  return thread;
+}
+
+// work() as a call into `guest`, of which handlers can tell from the thread's state.
+template <typename Work>
+auto on_behalf_of(ThreadState& thread, Guest& guest, const Work& work) {
+  struct Within {
+    ThreadState& thread;
+    ~Within() { thread.guest = nullptr; }
+  };
+  thread.guest = &guest;
+  const Within within{thread};
+  return work();
+}
+
 // Syscall User Dispatch on in this thread, by that selector; and off. Throws RunError.
 void arm_thread(volatile char* selector);
 void disarm_thread() noexcept;

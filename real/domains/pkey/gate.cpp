@@ -46,12 +46,7 @@ asm(R"(
   .p2align 6
   .globl missive_pkey_call
 missive_pkey_call:
-  push %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
+)" MISSIVE_SAVE_REGISTERS R"(
   mov %r8, %r12               # size
   mov %r9, %r13               # room for the reply
   mov 56(%rsp), %r8           # capacity, the seventh argument
@@ -89,12 +84,7 @@ missive_pkey_return:
   movb $0, (%rax)
   mov 16(%rdi), %rsp
   mov %r10, %rax
-  pop %r15
-  pop %r14
-  pop %r13
-  pop %r12
-  pop %rbx
-  pop %rbp
+)" MISSIVE_RESTORE_REGISTERS R"(
   cld
   ret
 1:
@@ -102,12 +92,7 @@ missive_pkey_return:
 
   .globl missive_pkey_start
 missive_pkey_start:
-  push %rbp
-  push %rbx
-  push %r12
-  push %r13
-  push %r14
-  push %r15
+)" MISSIVE_SAVE_REGISTERS R"(
   mov %rsp, 16(%rdi)
   mov 40(%rdi), %rax
   movb $1, (%rax)
@@ -192,12 +177,6 @@ void to_whoever_was_before(int number, siginfo_t* info, void* frame) {
   if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN)
     return previous.sa_handler(number);
   ::signal(number, SIG_DFL);  // the instruction is tried again, and ends this process
-}
-
-ThreadState* thread_state() {
-  ThreadState* thread;
-  asm volatile("rdgsbase %0" : "=r"(thread));
-  return thread;
 }
 
 bool in_guest(const ThreadState* thread) {
@@ -311,12 +290,12 @@ ThreadState& armed_state() {
 // until it is clear whose fault it is.
 extern "C" [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void
 missive_pkey_fault(int number, siginfo_t* info, void* frame) {
-  ThreadState* const thread = thread_state();
+  ThreadState* const thread = pie::state_by_gs();
   auto& context = static_cast<ucontext_t*>(frame)->uc_mcontext;
   if (!in_guest(thread) || !denies_host(rights_in_frame(context.fpregs)))
     return to_whoever_was_before(number, info, frame);
   *thread->armed = 0;
-  asm volatile("wrfsbase %0" : : "r"(thread->fs) : "memory");
+  pie::write_fs(thread->fs);
   thread->guest->ended = true;
   thread->guest->signal = number;
   thread->guest->status = info->si_code;
@@ -325,14 +304,14 @@ missive_pkey_fault(int number, siginfo_t* info, void* frame) {
 
 extern "C" [[gnu::no_stack_protector, gnu::no_sanitize("address", "undefined", "thread")]] void
 missive_pkey_other(int number, siginfo_t* info, void* frame) {
-  ThreadState* const thread = thread_state();
+  ThreadState* const thread = pie::state_by_gs();
   if (!in_guest(thread)) return to_whoever_was_before(number, info, frame);
-  std::uint64_t fs;  // the guest's, or the host's already or still: a crossing may be under way
-  asm volatile("rdfsbase %0" : "=r"(fs));
+  // The guest's, or the host's already or still: a crossing may be under way.
+  const std::uint64_t fs = pie::read_fs();
   *thread->armed = 0;
-  asm volatile("wrfsbase %0" : : "r"(thread->fs) : "memory");
+  pie::write_fs(thread->fs);
   to_whoever_was_before(number, info, frame);
-  asm volatile("wrfsbase %0" : : "r"(fs) : "memory");
+  pie::write_fs(fs);
   *thread->armed = 1;
 }
 
@@ -343,9 +322,8 @@ std::uint32_t guest_rights(int key) {
 
 void start_guest(Guest& guest, std::uint64_t entry, std::uint64_t stack) {
   ThreadState& thread = armed_state();
-  thread.guest = &guest;
-  missive_pkey_start(&thread, entry, stack, guest.rights);
-  thread.guest = nullptr;
+  pie::on_behalf_of(thread, guest,
+                    [&] { missive_pkey_start(&thread, entry, stack, guest.rights); });
 }
 
 void (*guest_ready())(missive_pie_link*, missive_pie_service) { return missive_pkey_ready; }
@@ -360,11 +338,9 @@ void (*guest_return())() { return missive_pkey_return; }
 std::int64_t call_guest(Guest& guest, std::int32_t entry, const std::uint8_t* request,
                         std::size_t size, std::uint8_t* reply, std::size_t capacity) {
   ThreadState& thread = armed_state();
-  thread.guest = &guest;
-  const std::int64_t answer =
-      missive_pkey_call(&thread, &guest, entry, request, size, reply, capacity);
-  thread.guest = nullptr;
-  return answer;
+  return pie::on_behalf_of(thread, guest, [&] {
+    return missive_pkey_call(&thread, &guest, entry, request, size, reply, capacity);
+  });
 }
 
 Use::Use() {
