@@ -7,12 +7,15 @@ namespace missive {
 Structure segment_structure() {
   Structure s;
   s.crossing = with_interface(contained_call());
+  s.crossing.push_back({1, "saving_call.call_s"});
   s.crossing.push_back({2, "far_jump.call_s"});
   s.crossing.push_back({6, "segment_load.call_s"});
+  s.crossing.push_back({4, "fs_base_read.call_s"});
   s.crossing_why =
-      "a call that can be taken back, a far jump into 32-bit code and one back, three data "
-      "segments "
-      "loaded each way";
+      "a call that can be taken back, one of the gate, a far jump into 32-bit code and one back, "
+      "three data segments loaded each way, and the bases of two more read before and after, to "
+      "see "
+      "that they are still the host's";
   s.copies = 1;
   s.native_reader = false;  // 32-bit code
   s.creation = {{2, "allocate.call_s"},

@@ -320,6 +320,15 @@ void fs_base_write(Sampler& sample) {
   sample.add(kFast, 0, 0, t);
 }
 
+void fs_base_read(Sampler& sample) {
+  back_to_back<4>(sample, [] {
+    for (int i = 0; i < 4; ++i) {
+      std::uint64_t base = 0;
+      asm volatile("rdfsbase %0" : "=r"(base));
+    }
+  });
+}
+
 void processor_question(Sampler& sample) {
   constexpr std::uint64_t kQuestions = 200;
   const double t = seconds_of([&] {

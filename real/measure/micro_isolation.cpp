@@ -40,6 +40,7 @@ struct Condition {
 
 constexpr Condition kConditions[] = {
     {"fs_base_write", fs_base_write_unavailable},
+    {"fs_base_read", fs_base_write_unavailable},
     {"line_transfer", second_cpu_unavailable},
     {"remote_read", second_cpu_unavailable},
     {"remote_fill", second_cpu_unavailable},

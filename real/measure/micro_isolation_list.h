@@ -19,6 +19,7 @@ void register_switch_in_turn(Sampler& sample);
 void stack_switch(Sampler& sample);
 void stack_switch_in_turn(Sampler& sample);
 void fs_base_write(Sampler& sample);
+void fs_base_read(Sampler& sample);
 void processor_question(Sampler& sample);
 
 // micro_kernel.cpp

@@ -27,6 +27,7 @@ std::vector<IsolationMicro> isolation_micro_table() {
       {"stack_switch_in_turn", "the same with eight other stacks in turn", call, !byte, !item,
        stack_switch_in_turn},
       {"fs_base_write", "wrfsbase of the value that is there", call, !byte, !item, fs_base_write},
+      {"fs_base_read", "rdfsbase", call, !byte, !item, fs_base_read},
       {"processor_question", "cpuid, which a hypervisor answers", call, !byte, !item,
        processor_question},
       {"far_jump", "far jumps between 64-bit and 32-bit code", call, !byte, !item, far_jump},
