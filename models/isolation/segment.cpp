@@ -28,6 +28,7 @@ Structure segment_structure() {
       "segments described";
   s.teardown = {{1, "allocate.call_s"},
                 {1, "unmap.call_s"},
+                {5, "unmap_parts.item_s"},  // six maps, one call
                 {6, "unmap.item_s"},
                 {2, "segment_table_write.call_s"}};
   s.footprint = {.maps = 6, .address_space = 228 * 1024.0, .pages = 6, .segments = 2};

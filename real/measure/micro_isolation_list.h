@@ -14,13 +14,15 @@ void indirect_call(Sampler& sample);
 void table_jump(Sampler& sample);
 void saving_call(Sampler& sample);
 void returnable_call(Sampler& sample);
+void fs_base_write(Sampler& sample);
+void fs_base_read(Sampler& sample);
+void processor_question(Sampler& sample);
+
+// micro_stack.cpp
 void register_switch(Sampler& sample);
 void register_switch_in_turn(Sampler& sample);
 void stack_switch(Sampler& sample);
 void stack_switch_in_turn(Sampler& sample);
-void fs_base_write(Sampler& sample);
-void fs_base_read(Sampler& sample);
-void processor_question(Sampler& sample);
 
 // micro_kernel.cpp
 void system_call(Sampler& sample);
