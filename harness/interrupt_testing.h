@@ -35,7 +35,8 @@ inline std::set<std::string> mounts() {
   return all;
 }
 
-// A home and a scratch folder of its own: other runs on this host are not disturbed, nor seen.
+// A scratch folder of its own, and a home after use_own_home(): other runs on this host are not
+// disturbed, nor seen.
 class StoppedProgram : public testing::Test {
  protected:
   void SetUp() override {
