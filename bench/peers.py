@@ -25,8 +25,8 @@ def run(*words, **options):
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
 
 
-def zar_build(*options, to="a.zar"):
-    return lambda: run(PROGRAM, "zar", "build", TREE, path(to), "--block-size", "4KiB", "--packing", "greedy", "--quiet",
+def zar_build(*options, to="a.zar", packing="greedy"):
+    return lambda: run(PROGRAM, "zar", "build", TREE, path(to), "--block-size", "4KiB", "--packing", packing, "--quiet",
                        *options)
 
 
@@ -70,7 +70,7 @@ def borg():
 
 BUILD = {
     "zar build (greedy, 4 KiB blocks, SHA-256 tree)": (PROGRAM, zar_build()),
-    "zar build, packing path": (PROGRAM, zar_build("--packing", "path", to="b.zar")),
+    "zar build, packing path": (PROGRAM, zar_build(to="b.zar", packing="path")),
     "zar build, content-defined units": (PROGRAM, zar_build("--units", "cdc", to="b.zar")),
     "mkfs.erofs, then veritysetup format": ("veritysetup", erofs_and_verity),
     "mkfs.erofs, no tree": ("mkfs.erofs", erofs),

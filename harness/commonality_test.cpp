@@ -57,8 +57,11 @@ TEST(Commonality, ExpectationsDoNotComeFromCounting) {
   const auto both = count_commonality(three(), experiment(), differences);
   for (const Metric& m : sim) {
     EXPECT_FALSE(m.measured) << m.name;
-    for (const Metric& o : both)
-      if (o.name == m.name) EXPECT_EQ(o.simulated, m.simulated) << m.name;
+    for (const Metric& o : both) {
+      if (o.name == m.name) {
+        EXPECT_EQ(o.simulated, m.simulated) << m.name;
+      }
+    }
   }
 }
 

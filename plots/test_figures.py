@@ -22,6 +22,7 @@ FIGURES = {
     "cache_cost": "launch",
     "isolation": "isolation-table",
     "structure": "zar-block-size",
+    "commonality": "commonality",
 }
 
 

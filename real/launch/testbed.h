@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "models/launch.h"
 #include "real/cache/server.h"
@@ -62,6 +63,10 @@ class Testbed {
   // One launch. Throws as launch() does, or when it did not go as planned (a detour): such a launch
   // is no sample.
   LaunchOutcome launch(const LaunchVariant& variant);
+  // `count` hot launches at the same moment from one cache, each in a process of its own and on a
+  // display of its own. In the order in which they were started; throws as launch() does, once all
+  // have ended.
+  std::vector<LaunchOutcome> launch_together(const LaunchVariant& variant, std::size_t count);
   // One start of the native twin, from the same files unpacked into a directory.
   LaunchOutcome native();
 
