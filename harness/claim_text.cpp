@@ -65,7 +65,7 @@ std::string minutes(double m) {
 }  // namespace
 
 std::string claims_table(const ClaimsFile& claims, const std::vector<ClaimVerdict>& verdicts) {
-  constexpr std::size_t kStatement = 26;
+  constexpr std::size_t kStatement = 22;
   Table table({"claim", "verdict", "statement", "expected", "found [95 % interval]", "n"});
   table.align_left(3);
   table.rule();

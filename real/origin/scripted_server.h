@@ -3,6 +3,7 @@
 // lie, stall, die or never end. Header-only; not used outside tests.
 
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ namespace missive::origin {
 
 class ScriptedServer {
  public:
-  // One accepted connection, after its request's head was read.
+  // One accepted connection, after its request was read.
   class Connection {
    public:
     Connection(int socket, const std::atomic<bool>& stopping)
@@ -83,6 +84,12 @@ class ScriptedServer {
   int connections() const { return connections_; }
 
  private:
+  static std::size_t content_length(const std::string& head) {
+    constexpr std::string_view kField = "\r\nContent-Length: ";
+    const std::size_t at = head.find(kField);
+    return at == std::string::npos ? 0
+                                   : std::strtoull(head.c_str() + at + kField.size(), nullptr, 10);
+  }
   void serve() {
     while (!stopping_) {
       pollfd p{listener_.get(), POLLIN, 0};
@@ -92,6 +99,9 @@ class ScriptedServer {
       std::string head;
       char c = 0;
       while (!head.ends_with("\r\n\r\n") && ::recv(socket.get(), &c, 1, 0) == 1) head.push_back(c);
+      // A socket that is closed with bytes unread takes back what was sent through it.
+      for (std::size_t left = content_length(head); left > 0; --left)
+        if (::recv(socket.get(), &c, 1, 0) != 1) break;
       script_(head, Connection(socket.get(), stopping_));
     }
   }
