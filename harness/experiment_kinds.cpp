@@ -6,11 +6,7 @@ namespace missive::harness {
 
 const std::vector<ExperimentKind>& experiment_kinds_registered() {
   static const std::vector<ExperimentKind> all{
-      launch_kind(),
-      isolation_kind(),
-      verification_kind(),
-      structure_kind(),
-      commonality_kind(),
+      launch_kind(), isolation_kind(), verification_kind(), structure_kind(), commonality_kind(),
   };
   return all;
 }
