@@ -208,7 +208,8 @@ HashedResult place_hashed(const StructureFacts& f, const StructureDesign& d, con
 // Distinct blocks that hold pages of the start.
 double start_blocks(const StructureFacts& f, const StructureDesign& d, const Items& items) {
   double blocks = 0, hits = 0;
-  const double per = static_cast<double>(d.block_size / kPage);
+  const std::uint64_t block_pages = d.block_size / kPage;
+  const auto per = static_cast<double>(block_pages);
   for (const FileFact& file : f.files) {
     std::vector<std::uint64_t> own;
     double pages = 0;
@@ -262,7 +263,8 @@ Disturbance disturbance_of(const StructureFacts& f, const StructureDesign& d) {
 // Bytes of the files below a block, in stored pages, that another image has not.
 double shared_part(const StructureFacts& f, const StructureDesign& d, const Items& items) {
   const Disturbance x = disturbance_of(f, d);
-  const double per = static_cast<double>(d.block_size / kPage);
+  const std::uint64_t block_pages = d.block_size / kPage;
+  const auto per = static_cast<double>(block_pages);
   std::vector<std::uint64_t> small;
   for (const FileFact& file : f.files)
     if (file.size < kPage) small.push_back(file.size);
@@ -497,7 +499,7 @@ StructurePrediction predict_structure(const StructureFacts& f, const StructureDe
   if (d.units == "blocks")
     p.units = Predicted{std::round(end / block), exact};
   else if (d.units == "strings")
-    p.units = Predicted{static_cast<double>(start / d.block_size) + count, counted};
+    p.units = Predicted{std::floor(static_cast<double>(start) / block) + count, counted};
   if (p.units) {
     const auto units = static_cast<std::uint64_t>(p.units->value);
     const double record = d.units == "blocks" ? 32 : 40;
