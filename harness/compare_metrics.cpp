@@ -191,12 +191,7 @@ class Comparison {
           misses_short = true;
         }
       }
-    s.compared = errors.size();
-    if (!errors.empty()) {
-      s.median_abs_relative_error = median(errors);
-      s.p90_abs_relative_error = quantile(errors, 0.9);
-      s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
-    }
+    summarise_errors(errors, s);
     if (!baseline.empty()) s.baseline_median_abs_relative_error = median(baseline);
     if (!totals.empty()) {
       s.total_median_abs_relative_error = median(totals);

@@ -1,6 +1,9 @@
 #include "harness/result.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "models/statistics.h"
 
 namespace missive::harness {
 namespace {
@@ -63,6 +66,14 @@ Json to_json(const Summary& s) {
 }
 
 }  // namespace
+
+void summarise_errors(const std::vector<double>& errors, Summary& summary) {
+  summary.compared = errors.size();
+  if (errors.empty()) return;
+  summary.median_abs_relative_error = median(errors);
+  summary.p90_abs_relative_error = quantile(errors, 0.9);
+  summary.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
+}
 
 Result empty_result(const Experiment& experiment) {
   Result result;

@@ -74,6 +74,10 @@ struct Result {
   std::vector<ObservationRow> observations;
 };
 
+// Number, median, 90th percentile and largest of the absolute relative errors of what was judged;
+// the verdict on them is each kind's own. Nothing but the number when there are none.
+void summarise_errors(const std::vector<double>& errors, Summary& summary);
+
 // A result with name, hash and seed of the experiment, and its points without metrics.
 Result empty_result(const Experiment& experiment);
 

@@ -144,11 +144,8 @@ class VerificationComparison {
         misses += !*m.within_tolerance;
       }
     Summary& s = result_.summary;
-    s.compared = errors.size();
+    summarise_errors(errors, s);
     if (errors.empty()) return;
-    s.median_abs_relative_error = median(errors);
-    s.p90_abs_relative_error = quantile(errors, 0.9);
-    s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
     s.within_tolerance =
         *s.median_abs_relative_error <= settings_.median_tolerance && misses * 10 <= errors.size();
   }
