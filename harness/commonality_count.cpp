@@ -10,6 +10,7 @@
 #include "models/commonality.h"
 #include "models/random.h"
 #include "models/statistics.h"
+#include "real/process.h"
 
 namespace missive::harness {
 
@@ -151,6 +152,7 @@ class Count {
     std::vector<std::size_t> order = all_;
     double together = 0;
     for (std::uint64_t o = 0; counts() && o < settings_.orders; ++o) {
+      check_interrupt();
       random.shuffle(order);
       const std::vector<double> fresh = arrivals(c_, order);
       for (std::size_t i = 0; i < fresh.size(); ++i) by_place[i].push_back(fresh[i]);

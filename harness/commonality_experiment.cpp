@@ -56,12 +56,9 @@ void summarise(Result& result) {
         within = within && *m.within_tolerance;
       }
   Summary& s = result.summary;
-  s.compared = errors.size();
+  summarise_errors(errors, s);
   if (errors.empty()) return;
   s.amounts_equal = s.amount_differences.empty();
-  s.median_abs_relative_error = median(errors);
-  s.p90_abs_relative_error = quantile(errors, 0.9);
-  s.max_abs_relative_error = *std::max_element(errors.begin(), errors.end());
   s.within_tolerance = within;
 }
 

@@ -16,6 +16,7 @@
 #include "real/data_dir.h"
 #include "real/launch/application.h"
 #include "real/made_once.h"
+#include "real/process.h"
 
 namespace missive::harness {
 
@@ -166,23 +167,16 @@ std::string check_tree_name(const std::string& name) {
   }
 }
 
-StructureTrees::~StructureTrees() {
-  std::error_code ignored;
-  if (!scratch_.empty()) fs::remove_all(scratch_, ignored);
-}
-
 fs::path StructureTrees::make_list(const std::string& name) {
   std::smatch m;
   std::regex_match(name, m, list_name());
-  if (scratch_.empty()) {
-    std::string pattern = (fs::temp_directory_path() / "missive-trees-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw RunError(pattern + ": cannot be made; set TMPDIR to a directory that can be written");
-    scratch_ = pattern;
-  }
+  if (!scratch_) scratch_.emplace(measure::scratch_parent());
   const std::uint64_t version = m[3].matched ? std::stoul(m[3]) : 0;
-  const fs::path root = scratch_ / std::to_string(trees_.size());
-  for (const ListedFile& f : read_list(list_file(m[1]))) write_file(root, f, version, content_);
+  const fs::path root = scratch_->path() / std::to_string(trees_.size());
+  for (const ListedFile& f : read_list(list_file(m[1]))) {
+    check_interrupt();
+    write_file(root, f, version, content_);
+  }
   return root;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // The directory trees of the structure experiments, by name:
 //
-//   gnumeric                  a registered application: files its recorded start opens, and its
-//   runs abiword@bookworm          a Debian package with its closure as a suite serves it, unpacked
+//   gnumeric                  a registered application: files its recorded start opens, and runs
+//   abiword@bookworm          a Debian package with its closure as a suite serves it, unpacked
 //                             (scripts/package-tree; once, kept in home()/trees)
 //   list:geany                made from a list of sizes that ships with the project
 //                             (traces/lists/): names, sizes and equality of files are those of the
@@ -11,8 +11,10 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 
+#include "real/measure/scratch.h"
 #include "real/zar/builder.h"
 
 namespace missive::harness {
@@ -30,7 +32,6 @@ class StructureTrees {
   // Invented trees live in a temporary directory until this goes. `content` false: their files have
   // the right sizes and no content, which is enough to plan an image.
   explicit StructureTrees(bool content) : content_(content) {}
-  ~StructureTrees();
   StructureTrees(const StructureTrees&) = delete;
   StructureTrees& operator=(const StructureTrees&) = delete;
 
@@ -40,7 +41,7 @@ class StructureTrees {
  private:
   std::filesystem::path make_list(const std::string& name);
   bool content_;
-  std::filesystem::path scratch_;
+  std::optional<measure::ScratchDirectory> scratch_;
   std::map<std::string, StructureTree> trees_;
 };
 
