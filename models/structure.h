@@ -64,7 +64,7 @@ BlockSurvival fit_survival(double block_a, double survival_a, double block_b, do
 struct StructurePrediction {
   std::optional<Predicted> metadata, padding, image, units, recipe, tree, proof, start_blocks;
   std::optional<Predicted> scrap_items, network, copied;
-  std::optional<Predicted> start_proof;  // where the caller knows what a start fetches
+  std::optional<Predicted> start_proof;  // where the caller knows the gaps
 };
 StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design,
                                       const BlockSurvival* survival);
