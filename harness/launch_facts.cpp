@@ -15,10 +15,11 @@ namespace {
 
 constexpr const char* kFormat = "missive-sim/launch-facts/1";
 
-LaunchFacts read(const fs::path& file, std::ifstream& in) {
+// Nothing for facts that another version of this program wrote.
+std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
   try {
     const Json j = Json::parse(in);
-    if (j.at("format") != kFormat) throw InputError(file.string() + ": not of format " + kFormat);
+    if (j.at("format") != kFormat) return std::nullopt;
     const Json& i = j.at("image");
     LaunchFacts f;
     f.image.length = {i.at("length")};
@@ -57,7 +58,8 @@ LaunchFacts facts_of(const launch::Testbed& testbed) {
 std::optional<LaunchFacts> load_facts(const std::string& key) {
   for (const fs::path& folder : {launch::home() / "facts", data_dir() / "traces" / "facts"}) {
     const fs::path file = folder / (key + ".json");
-    if (std::ifstream in(file); in) return read(file, in);
+    if (std::ifstream in(file); in)
+      if (auto facts = read(file, in)) return facts;
   }
   return std::nullopt;
 }

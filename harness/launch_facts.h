@@ -25,8 +25,8 @@ struct LaunchFacts {
 // All points with the same key have the same facts.
 std::string facts_key(const LaunchPoint& point);
 LaunchFacts facts_of(const launch::Testbed& testbed);
-// Facts kept on this host, else those that ship with the project. Throws InputError for a file that
-// is not what it should be.
+// Facts kept on this host by this version of the program, else those that ship with the project.
+// Throws InputError for a file that is not what it should be.
 std::optional<LaunchFacts> load_facts(const std::string& key);
 void save_facts(const std::string& key, const LaunchFacts& facts);
 
