@@ -65,21 +65,40 @@ std::string minutes(double m) {
 }  // namespace
 
 std::string claims_table(const ClaimsFile& claims, const std::vector<ClaimVerdict>& verdicts) {
-  constexpr std::size_t kStatement = 22;
-  Table table({"claim", "verdict", "statement", "expected", "found [95 % interval]", "n"});
+  struct Row {
+    const Claim* claim;
+    const ClaimVerdict* verdict;
+    std::array<std::string, 5> cells;  // all but the statement
+  };
+  const std::array<std::string, 5> titles = {"claim", "verdict", "expected",
+                                             "found [95 % interval]", "n"};
+  std::vector<Row> rows;
+  for (const ClaimVerdict& v : verdicts)
+    if (const Claim* claim = find(claims, v.id); claim != nullptr)
+      rows.push_back({claim,
+                      &v,
+                      {v.id, to_string(v.verdict), expectation(*claim),
+                       claim->decides == World::measured ? measured_text(*claim, v)
+                                                         : simulated_text(*claim, v),
+                       repetitions(v)}});
+  // The statement takes what the numbers leave of a line; columns stand two apart.
+  std::size_t taken = 2 + 2 * titles.size();
+  for (std::size_t i = 0; i < titles.size(); ++i) {
+    std::size_t widest = titles[i].size();
+    for (const Row& row : rows) widest = std::max(widest, row.cells[i].size());
+    taken += widest;
+  }
+  constexpr std::size_t kLine = 110, kLeast = 12;
+  const std::size_t room = std::max(kLeast, kLine - std::min(kLine, taken));
+  Table table({titles[0], titles[1], "statement", titles[2], titles[3], titles[4]});
   table.align_left(3);
   table.rule();
   std::string reasons;
-  for (const ClaimVerdict& v : verdicts) {
-    const Claim* claim = find(claims, v.id);
-    if (claim == nullptr) continue;
-    const std::string found =
-        claim->decides == World::measured ? measured_text(*claim, v) : simulated_text(*claim, v);
-    table.add({v.id, to_string(v.verdict), cut(claim->statement, kStatement), expectation(*claim),
-               found, repetitions(v)});
-    if (!v.why.empty())
-      reasons += fmt::format("  {:4} {}: {}{}\n", v.id, to_string(v.verdict), v.why,
-                             v.verdict == Verdict::not_reproduced && !v.decides
+  for (const auto& [claim, v, cells] : rows) {
+    table.add({cells[0], cells[1], cut(claim->statement, room), cells[2], cells[3], cells[4]});
+    if (!v->why.empty())
+      reasons += fmt::format("  {:4} {}: {}{}\n", v->id, to_string(v->verdict), v->why,
+                             v->verdict == Verdict::not_reproduced && !v->decides
                                  ? " (no hardware was named: not in the exit status)"
                                  : "");
   }
