@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -58,8 +59,7 @@ void write_all(int fd, const char* data, std::size_t size) {
 class Child {
  public:
   explicit Child(pid_t pid) : pid_(pid) {}
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
   ~Child() {
     if (pid_ > 0) {
       ::kill(pid_, SIGKILL);
@@ -94,53 +94,101 @@ class Child {
   }
 }
 
-std::string read_result(int fd, std::chrono::steady_clock::time_point end,
-                        const std::string& what) {
-  std::string message;
-  char buffer[1 << 16];
-  for (;;) {
-    check_interrupt();
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        end - std::chrono::steady_clock::now());
-    if (left.count() <= 0) throw RunError(what + ": no answer before the deadline; stopped");
-    pollfd p{fd, POLLIN, 0};
-    const int slice = static_cast<int>(std::min<std::int64_t>(left.count(), 200));
-    if (::poll(&p, 1, slice) <= 0) continue;
-    const ssize_t n = ::read(fd, buffer, sizeof buffer);
-    if (n == 0) return message;
+// A forked child and what it has said so far.
+struct Running {
+  std::string what;
+  UniqueFd in;
+  Child process;
+  std::string message = {};
+  bool ended = false;  // no more will come
+
+  void read_some() {
+    char buffer[1 << 16];
+    const ssize_t n = ::read(in.get(), buffer, sizeof buffer);
     if (n < 0 && errno != EINTR) throw_errno(what + ": reading the result");
+    ended = n == 0;
     if (n > 0) message.append(buffer, static_cast<std::size_t>(n));
     if (message.size() > kMaxResult) throw RunError(what + ": result larger than 64 MiB; stopped");
   }
+  std::string result() {
+    const int status = process.wait();
+    if (message.empty() || !WIFEXITED(status)) {
+      const std::string how = WIFSIGNALED(status)
+                                  ? std::string("killed by ") + ::strsignal(WTERMSIG(status))
+                                  : "no result";
+      throw RunError(what + ": its process ended early (" + how + ")");
+    }
+    if (message[0] == '=') return message.substr(1);
+    rethrow(static_cast<ExitStatus>(static_cast<unsigned char>(message[0])), message.substr(1));
+  }
+};
+
+// Until all have said all, or `end`.
+void read_all(std::vector<Running>& all, std::chrono::steady_clock::time_point end) {
+  for (;;) {
+    check_interrupt();
+    std::vector<pollfd> polled;
+    std::vector<Running*> waited;
+    for (Running& one : all)
+      if (!one.ended) polled.push_back({one.in.get(), POLLIN, 0}), waited.push_back(&one);
+    if (waited.empty()) return;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
+      throw RunError(waited.front()->what + ": no answer before the deadline; stopped");
+    const int slice = static_cast<int>(std::min<std::int64_t>(left.count(), 200));
+    if (::poll(polled.data(), polled.size(), slice) <= 0) continue;
+    for (std::size_t i = 0; i < polled.size(); ++i)
+      if (polled[i].revents != 0) waited[i]->read_some();
+  }
 }
+
+void wait_until_closed(int fd) {
+  char byte;
+  while (::read(fd, &byte, 1) < 0 && errno == EINTR) {
+  }
+}
+
+struct Pipe {
+  explicit Pipe(const std::string& what) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno(what + ": pipe");
+    in.reset(ends[0]), out.reset(ends[1]);
+  }
+  UniqueFd in, out;
+};
 
 }  // namespace
 
+std::vector<std::string> run_in_children(const std::vector<ChildWork>& works,
+                                         std::chrono::milliseconds deadline) {
+  if (works.empty()) return {};
+  const pid_t parent = ::getpid();
+  Pipe gate(works.front().what);
+  std::vector<Running> all;
+  all.reserve(works.size());
+  for (const ChildWork& w : works) {
+    Pipe answer(w.what);
+    const pid_t pid = ::fork();
+    if (pid < 0) throw_errno(w.what + ": fork");
+    if (pid == 0) {
+      answer.in.reset(), gate.out.reset();
+      wait_until_closed(gate.in.get());
+      child(w.work, answer.out.get(), parent);
+    }
+    all.push_back({w.what, std::move(answer.in), Child(pid)});
+  }
+  gate.out.reset();
+  read_all(all, std::chrono::steady_clock::now() + deadline);
+  std::vector<std::string> results;
+  results.reserve(all.size());
+  for (Running& one : all) results.push_back(one.result());
+  return results;
+}
+
 std::string run_in_child(const std::function<std::string()>& work,
                          std::chrono::milliseconds deadline, const std::string& what) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno(what + ": pipe");
-  UniqueFd in(ends[0]), out(ends[1]);
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) throw_errno(what + ": fork");
-  if (pid == 0) {
-    in.reset();
-    child(work, out.get(), parent);
-  }
-  Child guard(pid);
-  out.reset();
-  const std::string message =
-      read_result(in.get(), std::chrono::steady_clock::now() + deadline, what);
-  const int status = guard.wait();
-  if (message.empty() || !WIFEXITED(status)) {
-    const std::string how = WIFSIGNALED(status)
-                                ? std::string("killed by ") + ::strsignal(WTERMSIG(status))
-                                : "no result";
-    throw RunError(what + ": its process ended early (" + how + ")");
-  }
-  if (message[0] == '=') return message.substr(1);
-  rethrow(static_cast<ExitStatus>(static_cast<unsigned char>(message[0])), message.substr(1));
+  return run_in_children({{work, what}}, deadline).front();
 }
 
 void install_interrupt_handler() {

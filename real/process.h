@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace missive {
 
@@ -15,6 +16,17 @@ namespace missive {
 // it), Interrupted when interrupt_requested() became true. The result is at most 64 MiB.
 std::string run_in_child(const std::function<std::string()>& work,
                          std::chrono::milliseconds deadline, const std::string& what);
+
+struct ChildWork {
+  std::function<std::string()> work;
+  std::string what;  // begins its error messages
+};
+
+// The same for several at once. All are forked by the calling thread before any begins, so that
+// they begin at the same moment and none inherits a lock which a sibling's thread holds. Answers in
+// the order of `works`; throws, once all have ended, what the first of those that failed threw.
+std::vector<std::string> run_in_children(const std::vector<ChildWork>& works,
+                                         std::chrono::milliseconds deadline);
 
 // SIGINT and SIGTERM only set a flag; loops that wait call check_interrupt(), which throws
 // Interrupted, and destructors take everything down on the way out.

@@ -1,6 +1,7 @@
 #include "real/process.h"
 
 #include <csignal>
+#include <fstream>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -54,6 +55,58 @@ TEST(RunInChild, stops_a_child_that_never_answers_and_reaps_it) {
                    },
                    milliseconds(100), "test"),
                RunError);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+}
+
+TEST(RunInChildren, answers_in_order_from_as_many_processes) {
+  std::vector<ChildWork> works;
+  for (int i = 0; i < 5; ++i)
+    works.push_back({[i] {
+                       ::usleep((5 - i) * 2'000);  // the last one answers first
+                       return std::to_string(i) + " of " + std::to_string(::getppid());
+                     },
+                     "test " + std::to_string(i)});
+  const auto answers = run_in_children(works, milliseconds(5000));
+  ASSERT_EQ(answers.size(), 5u);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(answers[i], std::to_string(i) + " of " + std::to_string(::getpid()));
+  EXPECT_TRUE(run_in_children({}, milliseconds(5000)).empty());
+}
+
+TEST(RunInChildren, none_begins_before_all_are_there) {
+  // Every child sees as many children of its parent as there are.
+  const auto count = [] {
+    std::ifstream in("/proc/" + std::to_string(::getppid()) + "/task/" +
+                     std::to_string(::getppid()) + "/children");
+    int n = 0;
+    for (pid_t pid; in >> pid;) ++n;
+    ::usleep(100'000);  // stay until the others have counted
+    return std::to_string(n);
+  };
+  for (const std::string& seen :
+       run_in_children({{count, "a"}, {count, "b"}, {count, "c"}}, milliseconds(5000)))
+    EXPECT_EQ(seen, "3");
+}
+
+TEST(RunInChildren, names_the_one_that_failed_and_leaves_none) {
+  const auto fine = [] { return std::string("fine"); };
+  const auto fails = []() -> std::string { throw RunError("second: no luck"); };
+  const auto silent = []() -> std::string {
+    ::pause();
+    return {};
+  };
+  try {
+    run_in_children({{fine, "first"}, {fails, "second"}, {fine, "third"}}, milliseconds(5000));
+    FAIL() << "no error";
+  } catch (const RunError& e) {
+    EXPECT_STREQ(e.what(), "second: no luck");
+  }
+  try {
+    run_in_children({{fine, "first"}, {silent, "second"}}, milliseconds(100));
+    FAIL() << "no error";
+  } catch (const RunError& e) {
+    EXPECT_STREQ(e.what(), "second: no answer before the deadline; stopped");
+  }
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
 }
 

@@ -5,7 +5,6 @@
 
 #include <csignal>
 #include <fstream>
-#include <future>
 #include <memory>
 
 #include <fcntl.h>
@@ -137,20 +136,16 @@ TEST_F(LauncherTest, eight_launches_at_once_from_one_cache_are_all_verified) {
   start_cache();
   request_.keyed = true;
   launch(request_);
-  std::vector<std::future<std::string>> running;
-  for (int i = 0; i < 8; ++i)
-    running.push_back(std::async(std::launch::async, [this] {
-      return run_in_child(
-          [this] {
-            const LaunchOutcome outcome = launch(request_);
-            const Amounts a = total_amounts(outcome.records);
-            return std::to_string(outcome.detours.size()) + " detours, " +
-                   std::to_string(a[Amount::bytes_authenticated]) + " bytes";
-          },
-          milliseconds(20000), "one launch of eight");
-    }));
-  for (auto& one : running)
-    EXPECT_EQ(one.get(), "0 detours, " + std::to_string(report_.recipe.shape.length) + " bytes");
+  const ChildWork one{[this] {
+                        const LaunchOutcome outcome = launch(request_);
+                        const Amounts a = total_amounts(outcome.records);
+                        return std::to_string(outcome.detours.size()) + " detours, " +
+                               std::to_string(a[Amount::bytes_authenticated]) + " bytes";
+                      },
+                      "one launch of eight"};
+  for (const std::string& answer :
+       run_in_children(std::vector<ChildWork>(8, one), milliseconds(20000)))
+    EXPECT_EQ(answer, "0 detours, " + std::to_string(report_.recipe.shape.length) + " bytes");
 }
 
 TEST_F(LauncherTest, a_boot_block_of_another_vendor_is_refused_before_anything_runs) {

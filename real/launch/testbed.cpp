@@ -1,6 +1,5 @@
 #include "real/launch/testbed.h"
 
-#include <future>
 #include <set>
 #include <unordered_set>
 
@@ -68,6 +67,13 @@ void fill_store(const fs::path& directory, const zar::Recipe& recipe, const fs::
   for (std::size_t i = 0; i < recipe.leaves.size(); ++i)
     if (!store.contains(recipe.leaves[i]))
       store.put(recipe.leaves[i], image.bytes().subspan(i * size, size));
+}
+
+// What a child says of its launch; a launch that did not go as planned is no sample.
+LaunchOutcome planned_outcome(const std::string& message, const std::string& what) {
+  LaunchOutcome outcome = decode_outcome(message);
+  if (!outcome.detours.empty()) throw RunError(what + ": " + outcome.detours.front());
+  return outcome;
 }
 
 }  // namespace
@@ -171,20 +177,17 @@ verify::ApplicationSecret Testbed::secret() const {
 
 LaunchOutcome Testbed::in_child(const std::function<LaunchOutcome()>& work,
                                 const std::string& what) {
-  LaunchOutcome outcome =
-      decode_outcome(run_in_child([&] { return encode(work()); }, options_.deadline * 4, what));
-  if (!outcome.detours.empty()) throw RunError(what + ": " + outcome.detours.front());
-  return outcome;
+  return planned_outcome(run_in_child([&] { return encode(work()); }, options_.deadline * 4, what),
+                         what);
+}
+
+LaunchOutcome Testbed::launch_with_secret(LaunchRequest request) const {
+  request.secret = secret();
+  return launch::launch(request);
 }
 
 LaunchOutcome Testbed::launch_in_child(const LaunchRequest& request, const std::string& what) {
-  return in_child(
-      [&] {
-        LaunchRequest own = request;
-        own.secret = secret();
-        return launch::launch(own);
-      },
-      what);
+  return in_child([&] { return launch_with_secret(request); }, what);
 }
 
 cache::CacheProcess& Testbed::hot_cache(const std::string& delivery) {
@@ -230,21 +233,19 @@ std::vector<LaunchOutcome> Testbed::launch_together(const LaunchVariant& variant
     displays.reserve(count);
     for (std::size_t i = 0; i < count; ++i) displays.push_back(Display::start());
   }
-  // A thread for each, which does nothing but fork its launch and wait for it.
-  std::vector<std::future<LaunchOutcome>> running;
-  running.reserve(count);
+  std::vector<ChildWork> works;
+  works.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     LaunchRequest own = common;
     if (display_) own.display = &displays[i];
-    running.push_back(std::async(std::launch::async, [this, own, i] {
-      return launch_in_child(own, fmt::format("{}, hot launch {} of several at once",
-                                              options_.application.name, i + 1));
-    }));
+    works.push_back(
+        {[this, own] { return encode(launch_with_secret(own)); },
+         fmt::format("{}, hot launch {} of several at once", options_.application.name, i + 1)});
   }
-  for (auto& one : running) one.wait();
   std::vector<LaunchOutcome> outcomes;
   outcomes.reserve(count);
-  for (auto& one : running) outcomes.push_back(one.get());
+  for (const std::string& message : run_in_children(works, options_.deadline * 4))
+    outcomes.push_back(planned_outcome(message, works[outcomes.size()].what));
   return outcomes;
 }
 

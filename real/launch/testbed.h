@@ -80,6 +80,7 @@ class Testbed {
   cache::CacheProcess& hot_cache(const std::string& delivery);
   LaunchOutcome in_child(const std::function<LaunchOutcome()>& work, const std::string& what);
   LaunchOutcome launch_in_child(const LaunchRequest& request, const std::string& what);
+  LaunchOutcome launch_with_secret(LaunchRequest request) const;  // in the launching child alone
   LaunchRequest request(const LaunchVariant& variant) const;
   verify::ApplicationSecret secret() const;
 
