@@ -172,6 +172,7 @@ Result run_isolation(const Experiment& experiment, const RunOptions& options) {
 std::vector<DoctorEntry> isolation_doctor_entries() {
   std::vector<DoctorEntry> all;
   for (const domains::Mechanism& m : domains::mechanisms()) {
+    check_interrupt();
     const std::string why_not = m.unavailable();
     const std::string untimed = why_not.empty() ? domains::why_untimed(m) : "";
     all.push_back({"isolation", m.name, why_not.empty(),

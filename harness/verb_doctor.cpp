@@ -6,11 +6,13 @@
 #include "harness/launch_run.h"
 #include "harness/table.h"
 #include "harness/verb_list.h"
+#include "real/process.h"
 
 namespace missive::harness {
 namespace {
 
 ExitStatus print_doctor(bool json, Terminal& terminal) {
+  install_interrupt_handler();
   const auto entries = doctor_entries();
   if (json) {
     Json list = Json::array();

@@ -106,9 +106,11 @@ Trial try_domain(const domains::Mechanism& m, domains::Entry entry, std::size_t 
 }
 
 ExitStatus list(const std::string& format, Terminal& terminal) {
+  install_interrupt_handler();
   if (format == "json") {
     Json all = Json::array();
     for (const domains::Mechanism& m : domains::mechanisms()) {
+      check_interrupt();
       const std::string why_not = m.unavailable();
       Json claims = Json::object();
       for (const Claim& claim : kClaims) claims[claim.name] = m.claims.*claim.claim;
@@ -126,6 +128,7 @@ ExitStatus list(const std::string& format, Terminal& terminal) {
   Table table({"mechanism", "here", "claims to contain", "what, or why not here"});
   table.align_left(4);
   for (const domains::Mechanism& m : domains::mechanisms()) {
+    check_interrupt();
     const std::string why_not = m.unavailable();
     if (format == "csv") {
       terminal.out << fmt::format("{},{},{},{},{}\n", m.name, why_not.empty(), m.same_process,
@@ -149,10 +152,10 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const domains::Mechanism& m = domains::mechanism(command.name);
   const domains::Entry entry = entry_of(command.entry);
   const std::size_t size = size_of(command.size);
+  install_interrupt_handler();
   if (m.prepare) m.prepare();
   if (const std::string why_not = m.unavailable(); !why_not.empty())
     throw NotAvailable(m.name + ": " + why_not);
-  install_interrupt_handler();
   const std::string untimed = domains::why_untimed(m);
   const Trial t = try_domain(m, entry, size, untimed.empty() ? command.calls : 1);
   const auto json_time = [&](double seconds) { return untimed.empty() ? Json(seconds) : Json(); };

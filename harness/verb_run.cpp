@@ -62,6 +62,7 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
     print_points(e, command.format, terminal.out);
     return ExitStatus::ok;
   }
+  install_interrupt_handler();  // what is tried out below makes directories and control groups
   const ClaimsFile claims = load_claims();
   const OutputDir out(command.out.empty() ? fs::path("results") / e.name : fs::path(command.out));
   Json context = host_context();
@@ -76,7 +77,6 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
     return result;
   };
   auto progress = progress_for(terminal, command.quiet);
-  install_interrupt_handler();
   RunOptions options;
   options.out = out.path();
   options.jobs = command.jobs;
