@@ -285,6 +285,19 @@ TEST(ResultTable, OneScreenAndAHalfForTheMainJob) {
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 75);
 }
 
+TEST(ResultTable, SaysThatAnApplicationsOwnStartWasCalibratedOnABusyHost) {
+  const Experiment e = small_experiment();
+  Result result = made_up_result(e);
+  EXPECT_THAT(result_table(result, e), Not(HasSubstr("starts alone")));
+  for (PointResult& point : result.points)
+    for (Metric& m : point.metrics)
+      if (m.name == kNativeTwin) m.simulated = 2 * m.measured->median;
+  const std::string text = result_table(result, e);
+  const std::size_t first = text.find("starts alone");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(text.find("starts alone", first + 1), std::string::npos) << "once an application";
+}
+
 TEST(ResultTable, FailuresMissingMechanismsAndDifferencesAreSaid) {
   const Experiment e = small_experiment();
   Result result = made_up_result(e, 0.9);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -131,6 +132,28 @@ std::string points_block(const Result& result) {
   return fmt::format("whole launches (cost: of the untrusted cache)\n{}\n", table.text());
 }
 
+// An application's own start is an input of the simulation, measured once and kept. When it was
+// measured on a busy host, every launch of it is off by as much, and the model is not to blame.
+std::vector<std::string> outdated_natives(const Result& result, const Experiment& experiment) {
+  constexpr double kFar = 0.15;
+  std::vector<std::string> lines;
+  std::set<std::string> said;
+  for (std::size_t i = 0; i < result.points.size(); ++i) {
+    const Metric* m = find(result.points[i], kNativeTwin);
+    if (m == nullptr || !m->simulated || !m->measured || m->measured->median <= 0) continue;
+    const double now = m->measured->median;
+    const std::string& name = experiment.points[i].application;
+    if (std::abs(*m->simulated - now) >
+            std::max(kFar, m->measured->noise_floor.value_or(0)) * now &&
+        said.insert(name).second)
+      lines.push_back(
+          fmt::format("{} starts alone in {}; {} when that was calibrated. On a busy host? "
+                      "missive-sim calibrate",
+                      name, seconds_text(now), seconds_text(m->simulated)));
+  }
+  return lines;
+}
+
 std::string summary_block(const Result& result, const Experiment& experiment) {
   const Summary& s = result.summary;
   std::string text;
@@ -166,6 +189,7 @@ std::string summary_block(const Result& result, const Experiment& experiment) {
         fmt::format("note      {} of {} parameters are assumed, not measured here "
                     "(parameters_used in result.json)",
                     assumed, result.parameters_used.all().size()));
+  for (const std::string& what : outdated_natives(result, experiment)) line("note      " + what);
   for (const std::string& what : s.not_available) line("not here  " + what);
   for (const std::string& what : s.failures) line("FAILED    " + what);
   if (s.interrupted) line("INTERRUPTED: these are partial results");
