@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "harness/compare_metrics.h"
+#include "harness/report/judging.h"
 #include "harness/result_reader.h"
 #include "harness/result_table.h"
 #include "models/statistics.h"
@@ -63,15 +64,16 @@ std::optional<std::pair<double, double>> span_of(const std::vector<Record>& reco
   return span;
 }
 
+bool is_phase_or_total(const std::string& name) {
+  return name == kTotal || std::any_of(kPhases.begin(), kPhases.end(),
+                                       [&](Phase phase) { return to_string(phase) == name; });
+}
+
 // Phases of a launch in their order; the total, and words of other kinds, behind them.
 std::size_t rank(const std::string& phase) {
   for (std::size_t i = 0; i < kPhases.size(); ++i)
     if (to_string(kPhases[i]) == phase) return i;
   return kPhases.size() + (phase == kTotal ? 1 : 0);
-}
-
-bool judged(const Metric& m) {
-  return m.unit == "s" && m.simulated && m.measured && m.within_tolerance && m.relative_error;
 }
 
 }  // namespace
@@ -136,53 +138,38 @@ std::vector<ShownLaunch> shown_launches(const Result& result) {
 std::vector<WaterfallRow> waterfall(const ShownLaunch& launch) {
   std::vector<WaterfallRow> rows;
   double ends[2] = {0, 0}, boots[2] = {0, 0};
-  const auto add = [&](const std::string& name, const std::string& label, bool measured) {
+  const auto add = [&](const std::string& name, bool part, bool measured) {
     const Metric* m = find_metric(*launch.point, name);
-    if (m == nullptr) return;
-    const double length = value_of(*m, measured);
-    const double total = value_of(*launch.total, measured);
-    if (!(length > 0) || !(total > 0)) return;
+    const Metric* whole = part ? find_metric(*launch.point, "boot") : launch.total;
+    if (m == nullptr || whole == nullptr) return;
+    const double length = value_of(*m, measured), all = value_of(*whole, measured);
+    if (!(length > 0) || !(all > 0)) return;
     const auto& records =
         measured ? launch.point->measured_records : launch.point->simulated_records;
-    double& end = (label == name ? ends : boots)[measured ? 1 : 0];
+    double& end = (part ? boots : ends)[measured ? 1 : 0];
     // Without records the phases are laid end to end.
     const auto span = span_of(records, name).value_or(std::pair{end, end + length});
     if (name == "boot") boots[measured ? 1 : 0] = span.first;
     end = std::max(end, span.second);
-    rows.push_back({label, measured ? "measured" : "simulated", span.first, span.second,
-                    fmt::format("{} ({})", seconds_text(length), share_text(length / total))});
+    rows.push_back({name, measured ? "measured" : "simulated", span.first, span.second,
+                    fmt::format("{} ({}{})", seconds_text(length), share_text(length / all),
+                                part ? " of boot" : ""),
+                    part});
   };
-  const auto both = [&](const std::string& name, const std::string& label) {
-    add(name, label, false);
-    add(name, label, true);
+  const auto both = [&](const std::string& name, bool part) {
+    add(name, part, false);
+    add(name, part, true);
   };
-  for (const Phase phase : kPhases) both(to_string(phase), to_string(phase));
-  for (const std::string part : kBootParts) both(part, "boot: " + part.substr(part.find('.') + 1));
+  for (const Phase phase : kPhases) both(to_string(phase), false);
+  for (const std::string part : kBootParts) both(part, true);
   return rows;
-}
-
-std::string phase_in_words(const std::string& phase) {
-  static const std::map<std::string, std::string> kWords{
-      {"create", "check the boot block's signature, clone the picoprocess"},
-      {"lookup", "ask the cache what it has of the image"},
-      {"fetch", "the cache gets what it lacks from the origin"},
-      {"assemble", "the cache copies the blocks into one memory file"},
-      {"map", "hand the image over to the launcher"},
-      {"tag_lookup", "ask for the image's tag"},
-      {"verify", "convince oneself of the content: Merkle tree or keyed MAC"},
-      {"tag_store", "store the new tag"},
-      {"boot", "deliver the files, start the application, wait until it is ready"},
-      {"total", "the whole launch"},
-  };
-  const auto found = kWords.find(phase);
-  return found == kWords.end() ? std::string{} : found->second;
 }
 
 std::vector<ScatterRow> judged_pairs(const Result& result) {
   std::vector<ScatterRow> rows;
   for (const PointResult& point : result.points)
     for (const Metric& m : point.metrics) {
-      if (!judged(m) || !(*m.simulated > 0) || !(m.measured->median > 0)) continue;
+      if (!is_judged_time(m) || !(*m.simulated > 0) || !(m.measured->median > 0)) continue;
       rows.push_back(
           {point.label, m.name, m.phase, m.unit, *m.simulated, m.measured->median, m.measured->low,
            m.measured->high, *m.within_tolerance,
@@ -199,7 +186,7 @@ std::vector<ErrorRow> judged_errors(const Result& result) {
   std::vector<ErrorRow> rows;
   for (const PointResult& point : result.points)
     for (const Metric& m : point.metrics)
-      if (judged(m))
+      if (is_judged_time(m))
         rows.push_back({point.label, m.phase, *m.relative_error, m.baseline_relative_error,
                         *m.within_tolerance});
   std::stable_sort(rows.begin(), rows.end(), [](const ErrorRow& a, const ErrorRow& b) {
@@ -208,21 +195,12 @@ std::vector<ErrorRow> judged_errors(const Result& result) {
   return rows;
 }
 
-std::optional<double> allowed_error(const Result& result) {
-  if (!result.effective.is_object()) return std::nullopt;
-  for (const char* pointer : {"/tolerance/phase", "/tolerance/most"}) {
-    const Json::json_pointer at(pointer);
-    if (result.effective.contains(at) && result.effective[at].is_number())
-      return result.effective[at].get<double>();
-  }
-  return std::nullopt;
-}
-
 std::optional<double> median_noise_floor(const Result& result) {
   std::vector<double> floors;
   for (const PointResult& point : result.points)
     for (const Metric& m : point.metrics)
-      if (judged(m) && m.measured->noise_floor) floors.push_back(*m.measured->noise_floor);
+      if (is_judged_time(m) && m.name != kTotal && m.measured->noise_floor)
+        floors.push_back(*m.measured->noise_floor);
   if (floors.empty()) return std::nullopt;
   return median(floors);
 }
@@ -248,7 +226,7 @@ std::vector<std::string> telling_metrics(const Result& result, std::size_t most)
     for (const Metric& m : point.metrics) {
       if (!m.measured && !m.simulated) continue;
       // Of a launch its phases and the whole: parts, differences and the twin are in the tables.
-      if (!launches.empty() && phase_in_words(m.name).empty()) continue;
+      if (!launches.empty() && !is_phase_or_total(m.name)) continue;
       if (!weight.contains(m.name)) names.push_back(m.name);
       double& w = weight[m.name];
       if (!launches.empty())

@@ -28,16 +28,12 @@ std::vector<ShownLaunch> shown_launches(const Result& result);
 
 std::vector<WaterfallRow> waterfall(const ShownLaunch& launch);
 
-// What a phase of a launch does, in a few words; empty for other words.
-std::string phase_in_words(const std::string& phase);
-
 // All judged metrics in seconds with both answers.
 std::vector<ScatterRow> judged_pairs(const Result& result);
 std::vector<ErrorRow> judged_errors(const Result& result);
 
-// The tolerance that the experiment gives to one prediction (launch: of a phase).
-std::optional<double> allowed_error(const Result& result);
-// Median over the judged metrics.
+// Median over the judged times, but those of whole launches: they have one of their own
+// (Summary::total_noise_floor).
 std::optional<double> median_noise_floor(const Result& result);
 
 // The real observations of every metric of every point.

@@ -42,9 +42,12 @@
     }
   };
 
+  const palette = () => { const style = getComputedStyle(document.documentElement); return names.map((n) => style.getPropertyValue(`--${n}`).trim()); };
+  let painted = palette();
   let drawing = Promise.resolve();
   const drawAll = () => {
     drawing = drawing.then(async () => {
+      painted = palette();
       for (const figure of document.querySelectorAll('figure[data-plot]')) {
         if (figure.view) figure.view.finalize();
         figure.view = await draw(figure);
@@ -54,4 +57,15 @@
   };
   drawAll();
   dark.addEventListener('change', drawAll);
+
+  // Paper has colours of its own, and printing does not wait for plots to be drawn anew: their paint is exchanged where it stands.
+  matchMedia('print').addEventListener('change', () => {
+    const now = palette();
+    for (const mark of document.querySelectorAll('figure[data-plot] svg *'))
+      for (const paint of ['fill', 'stroke']) {
+        const at = painted.indexOf(mark.getAttribute(paint));
+        if (at >= 0) mark.setAttribute(paint, now[at]);
+      }
+    painted = now;
+  });
 })();

@@ -72,7 +72,23 @@ const looksRight = async (browser, file, look) => {
       if (await page.$(`section[aria-labelledby=${id}]`))
         await (await page.$(`section[aria-labelledby=${id}]`)).screenshot({path: path.join(shots, `${path.basename(path.dirname(file))}-${look.name}-${id}.png`)});
   if (look.name === 'light') await behavesRight(page, name);
+  if (look.name === 'dark') await printsRight(page, name, file);
   await context.close();
+};
+
+// From a dark screen onto white paper: text of the plots in the style sheet's ink, and no plot lost.
+const printsRight = async (page, name, file) => {
+  const ink = () => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--ink').trim());
+  const labels = () => page.$$eval('figure[data-plot] svg .role-axis-label text', (all) => [...new Set(all.map((t) => t.getAttribute('fill')))]);
+  await page.emulateMedia({media: 'print', colorScheme: 'dark'});
+  await page.waitForTimeout(200);
+  check((await labels()).join() === await ink(), `${name}: printed, labels are ${(await labels()).join()} (${await ink()} asked)`);
+  if (shots) await page.screenshot({path: path.join(shots, `${path.basename(path.dirname(file))}-print.png`), fullPage: true});
+  await page.emulateMedia({media: 'screen', colorScheme: 'dark'});
+  await page.waitForTimeout(200);
+  check((await labels()).join() === await ink(), `${name}: after printing, labels are ${(await labels()).join()} (${await ink()} asked)`);
+  await page.emulateMedia({media: null, colorScheme: 'dark'});
+  if (shots) await page.pdf({path: path.join(shots, `${path.basename(path.dirname(file))}.pdf`), format: 'A4', margin: {top: '12mm', bottom: '12mm', left: '12mm', right: '12mm'}});
 };
 
 const behavesRight = async (page, name) => {

@@ -109,6 +109,7 @@ Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest) {
                           {"world", row.world},
                           {"start", row.start},
                           {"end", row.end},
+                          {"part", row.part},
                           {"text", row.text}});
   Json spec = specification("Waterfall: when each phase of the launch runs, in both worlds");
   spec["height"] =
@@ -116,7 +117,17 @@ Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest) {
   spec["data"] = Json{{"values", std::move(values)}};
   Json y{{"field", "phase"}, {"type", "nominal"}, {"title", nullptr}};
   y["sort"] = order_of(rows, [](const WaterfallRow& row) { return row.phase; });
-  y["axis"] = Json{{"grid", true}, {"domain", false}, {"ticks", false}, {"tickBand", "extent"}};
+  // Parts of a phase are set in below it: "boot", "   of it: start".
+  y["axis"] =
+      Json{{"grid", true},
+           {"domain", false},
+           {"ticks", false},
+           {"tickBand", "extent"},
+           {"labelAlign", "left"},
+           {"labelPadding", 118},
+           {"labelExpr",
+            "indexof(datum.label, '.') > 0 ? '\u2514 of it: ' + split(datum.label, '.')[1] : "
+            "datum.label"}};
   const Json offset{{"field", "world"}, {"sort", kWorlds}};
   Json x{{"field", "start"}, {"type", "quantitative"}};
   // Room for the text behind the last bar.
@@ -125,10 +136,12 @@ Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest) {
   spec["encoding"] = Json{{"y", y}, {"yOffset", offset}, {"color", world_colour()}};
   const Json tooltip = Json::array({field("phase", "nominal"), field("world", "nominal"),
                                     Json{{"field", "text"}, {"title", "time"}}});
+  const Json pale{{"condition", Json{{"test", "datum.part"}, {"value", 0.45}}}, {"value", 1}};
   // A stroke of its own colour: what is too short to be seen is still a line.
   spec["layer"] = Json::array(
-      {layer(Json{{"type", "bar"}, {"height", Json{{"band", 0.85}}}, {"minBandSize", 2}},
-             Json{{"x", x}, {"x2", Json{{"field", "end"}}}, {"tooltip", tooltip}}),
+      {layer(
+           Json{{"type", "bar"}, {"height", Json{{"band", 0.85}}}, {"minBandSize", 2}},
+           Json{{"x", x}, {"x2", Json{{"field", "end"}}}, {"tooltip", tooltip}, {"opacity", pale}}),
        layer(Json{{"type", "tick"}, {"thickness", 1.5}, {"height", 9}}, Json{{"x", x}}),
        layer(Json{{"type", "text"},
                   {"align", "left"},
@@ -169,8 +182,8 @@ Json scatter_plot(const std::vector<ScatterRow>& rows, double noise_floor) {
   const Json scale{{"type", "log"}, {"domain", Json::array({low, high})}, {"nice", false}};
   Json x = field("measured", "quantitative"), y = field("simulated", "quantitative");
   x["scale"] = y["scale"] = scale;
-  x["axis"] = value_axis(unit, "measured");
-  y["axis"] = value_axis(unit, "simulated");
+  x["axis"] = value_axis(unit, "measured " + unit_title(unit));
+  y["axis"] = value_axis(unit, "simulated " + unit_title(unit));
   x["axis"]["values"] = y["axis"]["values"] = log_ticks(low, high);
   const auto named = [&](const Json& like, const char* name) {
     Json channel = like;
@@ -218,10 +231,15 @@ Json scatter_plot(const std::vector<ScatterRow>& rows, double noise_floor) {
   return spec;
 }
 
-Json error_plot(const std::vector<ErrorRow>& rows, std::optional<double> allowed) {
-  double widest = allowed.value_or(0.1) * 1.2;
+double error_reach(const std::vector<ErrorRow>& rows, const Tolerances& allowed) {
+  double widest = 0.1;
+  for (const auto& [phase, limit] : allowed) widest = std::max(widest, limit * 1.2);
   for (const ErrorRow& row : rows) widest = std::max(widest, std::abs(row.error) * 1.1);
-  widest = std::min(widest, kWidestError);
+  return std::min(widest, kWidestError);
+}
+
+Json error_plot(const std::vector<ErrorRow>& rows, const Tolerances& allowed) {
+  const double widest = error_reach(rows, allowed);
   const auto shown = [&](double error) { return std::clamp(error, -widest, widest); };
   Json values = Json::array(), dumb = Json::array(), middles = Json::array();
   const Json order = order_of(rows, [](const ErrorRow& row) { return row.phase; });
@@ -251,8 +269,10 @@ Json error_plot(const std::vector<ErrorRow>& rows, std::optional<double> allowed
   spec["height"] = 28 * order.size();
   Json rules = Json::array({Json{{"error", 0}}});
   Json limits = Json::array();
-  if (allowed && *allowed <= widest)
-    limits = Json::array({Json{{"error", *allowed}}, Json{{"error", -*allowed}}});
+  for (const auto& [phase, limit] : allowed)
+    if (limit <= widest)
+      for (const double side : {limit, -limit})
+        limits.push_back(Json{{"phase", phase}, {"error", side}});
   const Json tooltip = Json::array(
       {field("point", "nominal"), field("phase", "nominal"),
        Json{{"field", "exact"}, {"type", "quantitative"}, {"format", "+.1%"}, {"title", "error"}}});
@@ -265,8 +285,8 @@ Json error_plot(const std::vector<ErrorRow>& rows, std::optional<double> allowed
   spec["layer"] = Json::array(
       {layer_on(rules, Json{{"type", "rule"}, {"color", "@soft"}}, Json{{"x", x}}),
        layer_on(limits,
-                Json{{"type", "rule"}, {"color", "@soft"}, {"strokeDash", Json::array({4, 4})}},
-                Json{{"x", x}}),
+                Json{{"type", "tick"}, {"color", "@soft"}, {"thickness", 1.5}, {"height", 26}},
+                Json{{"x", x}, {"y", y}}),
        layer_on(dumb,
                 Json{{"type", "point"},
                      {"shape", "circle"},

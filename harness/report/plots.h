@@ -3,6 +3,7 @@
 // page's style sheet resolves ("@simulated"); marks differ in shape as well as in colour: a
 // simulated value is a diamond, a measured one a circle.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace missive::harness {
 struct WaterfallRow {
   std::string phase, world;  // world: "simulated" or "measured"
   double start = 0, end = 0;
-  std::string text;  // beside the bar: "305 ms, 57 %"
+  std::string text;   // beside the bar: "305 ms (57 %)"
+  bool part = false;  // "boot.start": lies within the phase of that name
 };
 Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest);
 
@@ -36,10 +38,13 @@ struct ErrorRow {
   std::optional<double> baseline;  // of the dumb predictor
   bool within = false;
 };
-// `allowed`: the tolerance of a phase, drawn as two lines. Errors beyond kWidestError are drawn at
-// the edge.
+// `allowed`: the tolerance by phase, drawn as two ticks in its row.
 inline constexpr double kWidestError = 1.5;
-Json error_plot(const std::vector<ErrorRow>& rows, std::optional<double> allowed);
+using Tolerances = std::map<std::string, double>;
+// How far the axis of the plot reaches to both sides: to the largest error and tolerance, at most
+// to kWidestError. What lies beyond, of the dumb predictor too, is drawn at the edge.
+double error_reach(const std::vector<ErrorRow>& rows, const Tolerances& allowed);
+Json error_plot(const std::vector<ErrorRow>& rows, const Tolerances& allowed);
 
 // What is known of one metric at one point. `values` is what is drawn of the observations: all of
 // them, or quantiles where they are many.

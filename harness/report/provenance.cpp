@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "harness/report/html.h"
+#include "harness/report/pieces.h"
 #include "harness/report/sections.h"
 
 namespace missive::harness {
@@ -18,20 +19,6 @@ std::string plain(const Json& value) {
 }
 
 std::string item(const std::string& text) { return "<li>" + html_escape(text) + "</li>\n"; }
-
-// A host that had more to do than it has cores measured the others as well.
-std::string busy(const Json& context) {
-  if (!context.is_object() || !context.contains("load") || !context.contains("cores")) return {};
-  const Json& load = context["load"];
-  if (!load.is_array() || load.empty() || !load[0].is_number() || !context["cores"].is_number())
-    return {};
-  if (load[0].get<double>() <= 0.5 * context["cores"].get<double>()) return {};
-  return item(
-      fmt::format("Other work ran when this run began (load {:.1f} on {} cores): times are "
-                  "too long, and so are the errors of a model that is calibrated on a "
-                  "quiet host.",
-                  load[0].get<double>(), context["cores"].get<int>()));
-}
 
 }  // namespace
 
@@ -114,7 +101,7 @@ std::string ReportWriter::limits() const {
     html += item(
         "Nothing here was measured: these are predictions, and this run cannot say how "
         "good they are.");
-  html += busy(result_.context);
+  if (const std::string busy = busy_in_words(result_.context); !busy.empty()) html += item(busy);
   if (any_measured && !any_simulated)
     html += item("Nothing here was predicted: the run says nothing about the model.");
   if (any_measured && fewest < 6)

@@ -1,16 +1,21 @@
 #include "harness/report/report.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
+#include <regex>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "harness/context.h"
+#include "harness/key_help.h"
 #include "harness/output_dir.h"
+#include "harness/report/glossary.h"
 #include "harness/report/html.h"
+#include "harness/report/judging.h"
 #include "harness/report/sections.h"
 #include "harness/result_files.h"
 #include "harness/result_fixture.h"
@@ -71,6 +76,12 @@ Result isolation_like_result() {
   result.summary.p90_abs_relative_error = 0.1;
   result.summary.within_tolerance = true;
   return result;
+}
+
+Metric& find_metric_of(PointResult& point, const std::string& name) {
+  for (Metric& m : point.metrics)
+    if (m.name == name) return m;
+  throw std::logic_error(name);
 }
 
 Result hostile_result() {
@@ -197,6 +208,165 @@ TEST(Report, SaysWhatDominatesAndHowFarOffTheModelIs) {
                     HasSubstr("id=\"errors\""), HasSubstr("id=\"distribution-0\""),
                     HasSubstr("What these numbers do not say"), HasSubstr("sha256_tree.byte_s"),
                     HasSubstr("drawn by this"), HasSubstr("BSD-3-Clause: a &amp; b")));
+}
+
+// Cells of the rows of the first table after `from`, without markup.
+std::vector<std::vector<std::string>> table_after(const std::string& page,
+                                                  const std::string& from) {
+  const auto start = page.find("<table", page.find(from));
+  std::string text = page.substr(start, page.find("</table>", start) - start);
+  std::vector<std::vector<std::string>> rows;
+  static const std::regex row_of("<tr[^]*?</tr>"), cell_of("<t[hd][^>]*>([^]*?)</t[hd]>");
+  for (std::sregex_iterator r(text.begin(), text.end(), row_of), end; r != end; ++r) {
+    const std::string row = r->str();
+    rows.emplace_back();
+    for (std::sregex_iterator c(row.begin(), row.end(), cell_of); c != end; ++c)
+      rows.back().push_back((*c)[1]);
+  }
+  return rows;
+}
+
+// With the boot's parts, and something between the phases: 100, 70, 20 of 200 ms.
+Result result_with_boot_parts() {
+  Result result = launch_result();
+  for (PointResult& point : result.points) {
+    Metric boot = *find_metric(point, "boot");
+    const double total = find_metric(point, "total")->measured->median;
+    for (Metric& m : point.metrics)
+      if (m.name == "verify") m.measured->median = m.measured->low = total / 3;
+    for (const auto& [name, share] :
+         {std::pair{"boot.deliver", 0.25}, {"boot.application", 0.75}}) {
+      Metric part = boot;
+      part.name = name;
+      part.simulated = *boot.simulated * share;
+      part.measured->median = boot.measured->median * share;
+      part.within_tolerance.reset();
+      point.metrics.insert(point.metrics.end() - 1, part);
+    }
+    std::stable_sort(
+        point.metrics.begin(), point.metrics.end(),
+        [](const Metric& a, const Metric& b) { return (a.name == "total") < (b.name == "total"); });
+  }
+  return result;
+}
+
+TEST(Report, SharesOfTheTopPhasesAddUpAndPartsAreOfTheirPhase) {
+  const Result result = result_with_boot_parts();
+  const auto launch = shown_launches(result)[0];
+  std::size_t parts = 0;
+  for (const WaterfallRow& row : waterfall(launch)) {
+    EXPECT_EQ(row.part, row.phase.starts_with("boot."));
+    EXPECT_EQ(row.text.ends_with("% of boot)"), row.part) << row.text;
+    parts += row.part ? 1 : 0;
+  }
+  EXPECT_EQ(parts, 4U);  // two in two worlds
+  const auto rows = table_after(report_html(result, kLibrary), "id=\"waterfall-cold\"");
+  ASSERT_EQ(rows[0][3], "share");
+  for (const std::size_t column : {3U, 5U}) {
+    double sum = 0;
+    for (const auto& row : rows) {
+      if (row[0].starts_with("of it: ")) {
+        EXPECT_TRUE(row[column].ends_with(" % of boot"));
+      }
+      if (row[0] == "verify" || row[0] == "boot" || row[0] == "between them")
+        sum += std::stod(row[column]);
+    }
+    EXPECT_NEAR(sum, 100, 1e-6);
+  }
+}
+
+TEST(Report, EachNoiseFloorSaysWhose) {
+  Result result = launch_result();
+  for (PointResult& point : result.points)
+    for (Metric& m : point.metrics)
+      if (m.measured) m.measured->noise_floor = m.name == "total" ? 0.134 : 0.045;
+  result.summary.total_noise_floor = 0.134;
+  const std::string page = report_html(result, kLibrary);
+  EXPECT_THAT(page, AllOf(HasSubstr("noise floor of whole launches: 13.4 %"),
+                          HasSubstr("noise floor of phases: 4.5 %"),
+                          HasSubstr("the noise floor of phases (4.5 %)")));
+}
+
+TEST(Report, SaysWhatIsJudgedAndWhyAMissFailsNothing) {
+  Result result = launch_result();
+  Metric& m = find_metric_of(result.points[0], "verify");
+  ASSERT_TRUE(m.within_tolerance.has_value());
+  m.within_tolerance = false;
+  EXPECT_THAT(judged_in_words(result),
+              AllOf(HasSubstr("8 phases that took longer than"), HasSubstr("4 whole launches"),
+                    HasSubstr("1 of 12 lies outside"), HasSubstr("do not fail it by themselves"),
+                    HasSubstr("phases: 5.0 % of 20.0 % allowed, kept"),
+                    HasSubstr("whole launches: 5.0 % of 10.0 % allowed, kept")));
+  EXPECT_THAT(decisive_errors(result), HasSubstr("5.0 % of a launch (10.0 % allowed)"));
+  result.summary.median_abs_relative_error = 0.21;
+  EXPECT_THAT(judged_in_words(result), HasSubstr("phases: 21.0 % of 20.0 % allowed, not kept"));
+  m.note = "measured as too short to be judged, predicted as long";
+  EXPECT_THAT(judged_in_words(result), HasSubstr("fails for 1 phase predicted as long"));
+}
+
+TEST(Report, OtherKindsOfTolerancesAreSaidToo) {
+  Result result = isolation_like_result();
+  result.effective["tolerance"]["median"] = 0.15;
+  EXPECT_THAT(judged_in_words(result),
+              AllOf(HasSubstr("Judged are 3 times"), HasSubstr("median error is at most 15.0 %"),
+                    HasSubstr("None lies outside"), HasSubstr("nine in ten")));
+  result.effective["tolerance"] = Json{{"statistical", 0.05}, {"share", 0.9}};
+  EXPECT_THAT(judged_in_words(result), HasSubstr("90 % of them have to be within"));
+  result.effective["tolerance"] = 0.05;
+  EXPECT_THAT(judged_in_words(result), HasSubstr("3 expectations"));
+}
+
+TEST(Report, OnlyErrorsBeyondTheAxisAreSaidToStandAtTheEdge) {
+  EXPECT_DOUBLE_EQ(error_reach({{"p", "boot", 3.0, {}, false}}, {}), kWidestError);
+  EXPECT_NEAR(error_reach({{"p", "boot", 0.3, {}, true}}, {{"boot", 0.2}}), 0.33, 1e-12);
+  Result result = launch_result();
+  for (PointResult& point : result.points)
+    for (Metric& m : point.metrics) m.baseline_relative_error.reset();
+  EXPECT_THAT(report_html(result, kLibrary), Not(HasSubstr("At the edge stand")));
+  find_metric_of(result.points[0], "boot").baseline_relative_error = 0.9;
+  EXPECT_THAT(report_html(result, kLibrary),
+              HasSubstr("errors beyond 24 %: 1 of &quot;bytes only&quot;"));
+}
+
+// Whoever changes what the schema says of a key changes the page.
+TEST(Report, WordsOfTheExperimentFileAreTheSchemas) {
+  const std::vector<Term> terms = glossary(launch_result());
+  const auto meaning = [&](const std::string& word) -> std::string {
+    for (const Term& term : terms)
+      if (term.word == word) return term.meaning;
+    return "missing";
+  };
+  EXPECT_EQ(meaning("temperature (cold, hot)"), find_keys("temperature")[0].description);
+  EXPECT_EQ(meaning("verifier (sha256, mac)"), find_keys("verifier")[0].description);
+  EXPECT_EQ(meaning("verify"), phase_in_words("verify"));
+  EXPECT_EQ(meaning("fetch"), "missing");  // nothing was fetched in this result
+  EXPECT_THAT(meaning("bytes only"), HasSubstr("straight line"));
+  const std::string page = report_html(launch_result(), kLibrary);
+  for (const Term& term : terms) EXPECT_THAT(page, HasSubstr(html_escape(term.meaning)));
+}
+
+TEST(Report, FiguresOfAClaimThatIsNotJudgedHereAreSaidToBeOfThisHost) {
+  Result result = launch_result();
+  result.claims = Json::array({Json{{"id", "C3"},
+                                    {"unit", "s"},
+                                    {"verdict", "not run here"},
+                                    {"simulated", 0.0258},
+                                    {"measured", Json{{"median", 0.0345}}}}});
+  EXPECT_THAT(report_html(result, {}), AllOf(HasSubstr("here: 25.8 ms"), HasSubstr("here: 34.5 ms"),
+                                             HasSubstr("of this run, on this host")));
+}
+
+TEST(Report, AMissOnABusyHostIsSaidToBeOne) {
+  Result result = launch_result();
+  result.context["load"] = Json::array({3.0, 1.0, 1.0});
+  result.context["cores"] = 2;
+  const auto before_sections = [&] {
+    const std::string page = report_html(result, kLibrary);
+    return page.substr(0, page.find("<main"));
+  };
+  EXPECT_THAT(before_sections(), Not(HasSubstr("Other work ran")));
+  result.summary.within_tolerance = false;
+  EXPECT_THAT(before_sections(), HasSubstr("load 3.0 on 2 cores"));
 }
 
 TEST(Report, FilesSufficeToMakeTheSamePageAgain) {

@@ -10,7 +10,10 @@
 
 #include "harness/claims.h"
 #include "harness/compare_metrics.h"
+#include "harness/report/glossary.h"
 #include "harness/report/html.h"
+#include "harness/report/judging.h"
+#include "harness/report/pieces.h"
 #include "harness/result_table.h"
 #include "models/statistics.h"
 
@@ -28,24 +31,12 @@ std::string tile(const std::string& question, const std::string& answer, const s
          "</div></div>\n";
 }
 
-std::string paragraph(const std::string& text, const std::string& css = {}) {
-  return "<p" + (css.empty() ? std::string{} : " class=\"" + css + "\"") + ">" + html_escape(text) +
-         "</p>\n";
-}
-
-std::string measured_text(const std::optional<Measured>& m, const std::string& unit) {
-  if (!m) return "-";
-  return fmt::format("{} [{}, {}]", value_text(m->median, unit), value_text(m->low, unit),
-                     value_text(m->high, unit));
-}
-
-std::string verdict_of(const Metric& m) {
-  if (!m.within_tolerance) return "not judged";
-  return *m.within_tolerance ? "yes" : "no";
-}
-
-std::string capitalised(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+std::string verdict_detail(const Summary& s, const std::string& decisive) {
+  std::string text = !decisive.empty() ? decisive
+                     : *s.within_tolerance
+                         ? "numbers are as near as the experiment file asks"
+                         : "numbers are further off than the experiment file allows";
+  if (s.amounts_equal) text += "; what is counted and predicted exactly is equal in both worlds";
   return text;
 }
 
@@ -56,6 +47,28 @@ std::vector<T> spread(const std::vector<T>& rows, std::size_t most) {
   std::vector<T> out;
   for (std::size_t i = 0; i < most; ++i) out.push_back(rows[i * rows.size() / most]);
   return out;
+}
+
+// What the marks are, and how many lie beyond the axis.
+std::string error_caption(const std::vector<ErrorRow>& rows, const Tolerances& allowed) {
+  const double reach = error_reach(rows, allowed);
+  std::size_t beyond = 0, dumb = 0, dumb_beyond = 0;
+  for (const ErrorRow& row : rows) {
+    beyond += std::abs(row.error) > reach ? 1 : 0;
+    dumb += row.baseline ? 1 : 0;
+    dumb_beyond += row.baseline && std::abs(*row.baseline) > reach ? 1 : 0;
+  }
+  std::string text = "One diamond for each point; the black tick is the median.";
+  if (!allowed.empty()) text += " Grey ticks: the tolerance of a single prediction.";
+  if (dumb > 0) text += " Grey circles below: what the predictor \"bytes only\" gets.";
+  if (beyond + dumb_beyond > 0) {
+    text += fmt::format(" At the edge stand errors beyond {:.0f} %: ", reach * 100);
+    if (beyond > 0) text += fmt::format("{} of the model", beyond);
+    if (beyond > 0 && dumb_beyond > 0) text += ", ";
+    if (dumb_beyond > 0) text += fmt::format("{} of \"bytes only\"", dumb_beyond);
+    text += "; their values are in the table below and in result.json.";
+  }
+  return text;
 }
 
 }  // namespace
@@ -113,16 +126,19 @@ std::string ReportWriter::tiles() const {
   }
   if (launches_.empty()) html += range_tile();
   const std::string question = "How far is the model off?";
+  const std::optional<double> floor = median_noise_floor(result_);
   if (s.total_median_abs_relative_error)
     html += tile(
         question, percent_text(s.total_median_abs_relative_error),
-        fmt::format("of a whole launch, median over the points; {} of a phase. This "
-                    "machine disagrees with itself by {}.",
-                    percent_text(s.median_abs_relative_error), percent_text(s.total_noise_floor)));
+        fmt::format("of a whole launch, median over the points (noise floor of whole launches: "
+                    "{}); {} of a phase (noise floor of phases: {})",
+                    percent_text(s.total_noise_floor), percent_text(s.median_abs_relative_error),
+                    percent_text(floor)));
   else if (s.median_abs_relative_error)
     html += tile(question, percent_text(s.median_abs_relative_error),
-                 fmt::format("median over {} judged predictions; nine in ten within {}", s.compared,
-                             percent_text(s.p90_abs_relative_error)));
+                 fmt::format("median over {} judged predictions; nine in ten within {}{}",
+                             s.compared, percent_text(s.p90_abs_relative_error),
+                             floor ? "; noise floor " + percent_text(floor) : ""));
   else
     html += tile(question, "not known", "this run did not both predict and measure", "open");
   const bool partial = s.interrupted || !s.failures.empty();
@@ -133,11 +149,7 @@ std::string ReportWriter::tiles() const {
     html += tile("Verdict", "amounts differ", "a defect in the plan or in the real path", "bad");
   else if (s.within_tolerance)
     html += tile("Verdict", *s.within_tolerance ? "within tolerance" : "not within tolerance",
-                 std::string(*s.within_tolerance ? "times are as near as the experiment file asks"
-                                                 : "times are further off than the experiment file "
-                                                   "allows") +
-                     (s.amounts_equal ? "; bytes, blocks and files are equal in both worlds" : ""),
-                 *s.within_tolerance ? "good" : "bad");
+                 verdict_detail(s, decisive_errors(result_)), *s.within_tolerance ? "good" : "bad");
   else
     html += tile("Verdict", "not judged", "nothing to compare", "open");
   return html + "</div>\n";
@@ -167,7 +179,7 @@ std::string ReportWriter::range_tile() const {
 
 std::string ReportWriter::in_words() const {
   std::string html;
-  if (launches_.empty()) return errors_in_words() + failures();
+  if (launches_.empty()) return errors_in_words() + busy_warning() + failures();
   for (const ShownLaunch& l : launches_) {
     std::string text = capitalised(l.temperature) + ": ";
     if (l.total->measured) text += seconds_text(l.total->measured->median) + " measured";
@@ -181,7 +193,7 @@ std::string ReportWriter::in_words() const {
           l.measured && own->measured ? own->measured->median : own->simulated.value_or(0);
       const double total = l.measured ? l.total->measured->median : l.total->simulated.value_or(0);
       if (value > 0 && total > 0)
-        text += fmt::format(" ({} is the application's own start, an input of the model)",
+        text += fmt::format(" of it ({}: the application's own start, an input of the model)",
                             share_text(value / total));
     }
     if (!l.second_phase.empty())
@@ -194,11 +206,16 @@ std::string ReportWriter::in_words() const {
   if (s.median_abs_relative_error && s.baseline_median_abs_relative_error)
     html += paragraph(fmt::format(
         "Phase by phase the prediction is off by {} (median; nine in ten "
-        "within {}). A line over the bytes alone, fitted to the other "
-        "points' measurements, gets {}.",
+        "within {}). A predictor that knows only the bytes moved (\"bytes only\") is off by {}.",
         percent_text(s.median_abs_relative_error), percent_text(s.p90_abs_relative_error),
         percent_text(s.baseline_median_abs_relative_error)));
-  return html + failures();
+  return html + busy_warning() + failures();
+}
+
+// A miss on a host that had other work may be the host's.
+std::string ReportWriter::busy_warning() const {
+  const std::string busy = busy_in_words(result_.context);
+  return busy.empty() || result_.summary.within_tolerance != false ? "" : paragraph(busy, "bad");
 }
 
 // "switch: 14 predictions, off by 3.1 % (median)."
@@ -252,51 +269,24 @@ std::string ReportWriter::claims() const {
     if (interval.is_array() && interval.size() == 2 && interval[0] != interval[1])
       found += fmt::format(" [{}, {}]", number(interval[0]), number(interval[1]));
     const std::string verdict = text(claim, "verdict");
+    // What is not judged here may have figures all the same: they are this host's.
+    const bool judged = verdict != "not run here" && verdict != "not supported";
+    const auto whose = [&](const std::string& figure) {
+      return judged || figure == "-" ? figure : "here: " + figure;
+    };
     table.add(
         {text(claim, "id"), text(claim, "statement"), text(at(claim, "reference"), "expected"),
-         verdict, text(claim, "why"), number(simulated), found},
-        verdict == "not reproduced" ? "miss" : "");
+         verdict, text(claim, "why"), whose(number(simulated)), whose(found)},
+        verdict == "not reproduced" ? "miss"
+        : judged                    ? ""
+                                    : "weak");
   }
-  return table.html();
-}
-
-std::string ReportWriter::waterfalls() const {
-  if (launches_.empty()) return {};
-  double longest = 0;
-  std::vector<std::vector<WaterfallRow>> all;
-  for (const ShownLaunch& launch : launches_) {
-    all.push_back(waterfall(launch));
-    for (const WaterfallRow& row : all.back()) longest = std::max(longest, row.end);
-  }
-  std::string html =
-      "<p>When each phase runs, <span class=\"key simulated\">simulated</span> above "
-      "<span class=\"key measured\">measured</span>; all on one scale. The longest bar is what a "
-      "launch waits for.</p>\n<div class=\"grid wide\">\n";
-  for (std::size_t i = 0; i < launches_.size(); ++i) {
-    const ShownLaunch& l = launches_[i];
-    HtmlTable table(capitalised(l.temperature) + " launch, phase by phase",
-                    {"phase", "what happens", "simulated", "measured [95 % interval]", "error",
-                     "noise floor", "within tolerance"},
-                    2);
-    for (const Metric& m : l.point->metrics) {
-      const bool empty = m.simulated.value_or(0) == 0 && (!m.measured || m.measured->median == 0);
-      if (m.unit != "s" || empty || m.name.ends_with("_over_link")) continue;
-      table.add({m.name, phase_in_words(m.name), value_text(m.simulated, m.unit),
-                 measured_text(m.measured, m.unit), percent_text(m.relative_error, true),
-                 m.measured ? percent_text(m.measured->noise_floor) : "-", verdict_of(m)},
-                m.within_tolerance == false ? "miss"
-                : m.name == kTotal          ? "sum"
-                                            : "");
-    }
-    html += figure("waterfall-" + l.temperature,
-                   fmt::format("{} launch: {} takes {}", capitalised(l.temperature),
-                               l.longest_phase, share_text(l.longest_share)),
-                   l.point->label + " (point " + l.point->id +
-                       "). Measured: the launch whose total is the median; times beside the bars "
-                       "are medians over all launches.",
-                   waterfall_plot(all[i], longest), table.html());
-  }
-  return html + "</div>\n";
+  return paragraph(
+             "Statements of others and of this project that this experiment has a number for. All "
+             "figures simulated and measured are of this run, on this host. \"not run here\": the "
+             "statement is about another machine, or about more than this run tried, so that its "
+             "figures (\"here: ...\") do not decide it.") +
+         table.html();
 }
 
 std::string ReportWriter::accuracy() const {
@@ -312,54 +302,70 @@ std::string ReportWriter::accuracy() const {
                percent_text((row.simulated - row.measured) / row.measured, true),
                row.within ? "yes" : "no"},
               row.within ? "" : "miss");
+  const std::string shown = rows.size() == all.size()
+                                ? fmt::format("{} judged times", all.size())
+                                : fmt::format("{} of {} judged times", rows.size(), all.size());
   return figure(
       "scatter", "Simulated against measured",
-      fmt::format("{} of {} judged predictions in seconds. On the dashed line prediction and "
-                  "measurement agree; within the grey band ({}, the median noise floor) this "
-                  "machine disagrees with itself as much. Lines: 95 % intervals of the "
-                  "measurement. Choose phases in the legend.",
-                  rows.size(), all.size(), percent_text(floor)),
+      fmt::format(
+          "{}. On the dashed line prediction and measurement agree; the grey band is the "
+          "noise floor{} ({}): within it this machine disagrees with itself as much. Lines: "
+          "95 % intervals of the measurement. Choose phases in the legend.",
+          shown, result_.summary.total_noise_floor ? " of phases" : "", percent_text(floor)),
       scatter_plot(rows, floor), table.html());
+}
+
+std::string ReportWriter::words() const {
+  const std::vector<Term> terms = glossary(result_);
+  if (terms.empty()) return {};
+  std::string html = "<dl class=\"words\">\n";
+  for (const Term& term : terms)
+    html += "<div><dt>" + html_escape(term.word) + "</dt><dd>" + html_escape(term.meaning) +
+            "</dd></div>\n";
+  return html + "</dl>\n";
+}
+
+std::string ReportWriter::judging() const {
+  const std::string text = judged_in_words(result_);
+  return text.empty() ? text : paragraph(text);
 }
 
 std::string ReportWriter::errors_by_phase() const {
   const std::vector<ErrorRow> rows = judged_errors(result_);
   if (rows.empty()) return {};
-  HtmlTable table("Error by phase", {"phase", "judged", "median error", "median of absolute errors",
-                                     "largest", "outside tolerance", "bytes only, median"});
+  HtmlTable table("Error by phase",
+                  {"phase", "judged", "median error", "median of absolute errors", "largest",
+                   "outside tolerance", "bytes only, median", "bytes only, largest"});
   std::vector<std::string> phases;
   for (const ErrorRow& row : rows)
     if (std::find(phases.begin(), phases.end(), row.phase) == phases.end())
       phases.push_back(row.phase);
   for (const std::string& phase : phases) {
     std::vector<double> errors, sizes, dumb;
-    double largest = 0;
+    double largest = 0, dumb_largest = 0;
     std::size_t outside = 0;
     for (const ErrorRow& row : rows) {
       if (row.phase != phase) continue;
       errors.push_back(row.error);
       sizes.push_back(std::abs(row.error));
       if (std::abs(row.error) > std::abs(largest)) largest = row.error;
-      if (row.baseline) dumb.push_back(std::abs(*row.baseline));
+      if (row.baseline) {
+        dumb.push_back(std::abs(*row.baseline));
+        if (dumb.back() > std::abs(dumb_largest)) dumb_largest = *row.baseline;
+      }
       outside += row.within ? 0 : 1;
     }
     table.add({phase, std::to_string(errors.size()), percent_text(median(errors), true),
                percent_text(median(sizes)), percent_text(largest, true), std::to_string(outside),
-               dumb.empty() ? "-" : percent_text(median(dumb))},
+               dumb.empty() ? "-" : percent_text(median(dumb)),
+               dumb.empty() ? "-" : percent_text(dumb_largest, true)},
               phase == kTotal ? "sum" : "");
   }
-  const std::optional<double> allowed = allowed_error(result_);
-  const bool dumb = std::any_of(rows.begin(), rows.end(),
-                                [](const ErrorRow& r) { return r.baseline.has_value(); });
-  return figure(
-      "errors", "Error of the prediction, by phase",
-      std::string("One diamond for each point; the black tick is the median.") +
-          (allowed
-               ? fmt::format(" Dashed: the tolerance of one prediction, {}.", percent_text(allowed))
-               : "") +
-          (dumb ? " Grey circles below: what a line over the bytes alone gets." : "") +
-          fmt::format(" Errors beyond {:.0f} % are drawn at the edge.", kWidestError * 100),
-      error_plot(spread(rows, kMostPairs), allowed), table.html());
+  Tolerances allowed;
+  for (const std::string& phase : phases)
+    if (const auto limit = allowed_error(result_, phase)) allowed[phase] = *limit;
+  return figure("errors", "Error of the prediction, by phase", error_caption(rows, allowed),
+                error_plot(spread(rows, kMostPairs), allowed), table.html());
 }
 
 std::string ReportWriter::distribution(const std::string& name, std::size_t index) const {
@@ -450,8 +456,9 @@ std::string ReportWriter::all_points() const {
 std::vector<Section> ReportWriter::sections() const {
   std::vector<Section> all{
       {"phases", "Where the time goes", waterfalls()},
-      {"accuracy", "How far the model is off", accuracy() + errors_by_phase()},
+      {"accuracy", "How far the model is off", judging() + accuracy() + errors_by_phase()},
       {"claims", "Claims", claims()},
+      {"words", "Words on this page", words()},
       {"distributions", "Distributions", distributions()},
       {"limits", "What these numbers do not say", limits()},
       {"points", "All points", all_points()},

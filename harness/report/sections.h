@@ -28,9 +28,12 @@ class ReportWriter {
   std::string range_tile() const;
   std::string in_words() const;
   std::string errors_in_words() const;
+  std::string busy_warning() const;
   std::string failures() const;
   std::string claims() const;
   std::string waterfalls() const;
+  std::string words() const;
+  std::string judging() const;
   std::string accuracy() const;
   std::string errors_by_phase() const;
   std::string distributions() const;
