@@ -131,6 +131,7 @@ ExperimentKind commonality_kind() {
   };
   kind.run = run_commonality;
   kind.table = commonality_table;
+  kind.answer = commonality_answer;
   return kind;
 }
 

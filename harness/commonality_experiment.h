@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/answer.h"
 #include "harness/experiment.h"
 #include "harness/launch_run.h"
 #include "harness/result.h"
@@ -44,5 +45,7 @@ std::vector<Metric> count_commonality(const commonality::Collection& collection,
                                       const Experiment& e, std::vector<std::string>& differences);
 
 std::string commonality_table(const Result& result, const Experiment& experiment);
+// How much of the median application is new to a cache that holds all the others.
+Answer commonality_answer(const Result& result, const Experiment& experiment);
 
 }  // namespace missive::harness

@@ -113,6 +113,11 @@ TEST(CommonalitySample, AnswersWithoutADownload) {
     EXPECT_GT(*counted(p.metrics, "left_out_all.median"), *counted(p.metrics, "left_out.median"));
   }
   EXPECT_THAT(commonality_table(r, e), HasSubstr("Missive, 2014"));
+  const Answer a = commonality_answer(r, e);
+  EXPECT_THAT(a.answer, HasSubstr("6.7 of 48.7 MiB (13.7 %)"));
+  EXPECT_THAT(a.detail, HasSubstr("touched 64KiB"));
+  ASSERT_TRUE(a.plot.has_value());
+  EXPECT_EQ(a.plot->points.size(), 8u);  // three readings and Missive's, before and after
 }
 
 }  // namespace

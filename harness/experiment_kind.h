@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/answer.h"
 #include "harness/experiment.h"
 #include "harness/launch_run.h"
 #include "harness/result.h"
@@ -25,6 +26,11 @@ struct ExperimentKind {
 
   // What goes to stdout: one or two screens of at most 110 columns, made from the result.
   std::string (*table)(const Result& result, const Experiment& e);
+
+  // What the question comes to, for the first lines of a report (harness/answer.h). Called with a
+  // result that has the points of `e`, answered or not. Without it a report says how far apart the
+  // points are.
+  Answer (*answer)(const Result& result, const Experiment& e) = nullptr;
 
   // For shards and resumption (harness/shard.h, merge.h); a kind without both is run whole.
   // Leaves only the points at these places in what the kind has beside `e.grid`, which is changed

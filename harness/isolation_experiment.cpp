@@ -134,6 +134,9 @@ ExperimentKind isolation_kind() {
   kind.table = [](const Result& result, const Experiment& e) {
     return isolation_table(result, e, load_published());
   };
+  kind.answer = [](const Result& result, const Experiment& e) {
+    return isolation_answer(result, e, load_published());
+  };
   kind.keep = [](Experiment& e, const std::vector<std::size_t>& places) {
     auto settings = std::make_shared<IsolationSettings>(isolation_settings(e));
     std::vector<IsolationPoint> points;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/answer.h"
 #include "harness/experiment.h"
 #include "harness/result.h"
 #include "models/published.h"
@@ -48,5 +49,8 @@ std::optional<Attacks> attacks_of(const Result& result, const std::string& mecha
 
 std::string isolation_table(const Result& result, const Experiment& experiment,
                             const PublishedCatalogue& published);
+// With all cells: how many of the seed's figures hold here. With some: their metrics only.
+Answer isolation_answer(const Result& result, const Experiment& experiment,
+                        const PublishedCatalogue& published);
 
 }  // namespace missive::harness

@@ -249,6 +249,21 @@ TEST(SeedTable, HasClaimPublishedMeasuredPredictedAndVerdictForEveryRow) {
   EXPECT_THAT(text, HasSubstr("open"));             // 100 live tell nothing about 100,000
   EXPECT_THAT(text, HasSubstr("JavaScript isolate (5 ms); a Wasm instance takes 5 us"));
   EXPECT_THAT(text, HasSubstr("not contained"));
+  const Answer a = isolation_answer(compared(e, data), e, load_published());
+  // Open: the domains of wasm-guard and pie; kvm's hundred are the seed's 10,000 / 100. Worse:
+  // pie's switch and message, and wasm-guard's message, by a rounding above the 10 % claimed.
+  EXPECT_EQ(a.answer, "10 of 15 hold or are better");
+  EXPECT_THAT(a.detail, HasSubstr("7 hold, 3 are better, 3 worse, 2 open"));
+  EXPECT_THAT(a.sentences.at(0), HasSubstr("kvm 5.00 us"));
+}
+
+TEST(SeedTable, IsNoAnswerToAQuestionAboutOneCell) {
+  const Experiment e = experiment(R"("cells": ["switch"])");
+  std::vector<IsolationData> data;
+  data.push_back({index_of(e, "kvm switch"), "", {answer({{"switch.round_trip.hot", 5e-6}})}});
+  const Answer a = isolation_answer(compared(e, data), e, load_published());
+  EXPECT_TRUE(a.answer.empty());
+  EXPECT_EQ(a.metrics.front(), "switch.round_trip.hot");
 }
 
 TEST(SeedTable, VerdictsAreOnTheClaimsOwnTerms) {

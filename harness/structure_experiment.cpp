@@ -103,6 +103,7 @@ ExperimentKind structure_kind() {
   };
   kind.run = run_structure;
   kind.table = structure_table;
+  kind.answer = structure_answer;
   return kind;
 }
 

@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "harness/experiment_kind.h"
+#include "harness/report/kind_answer.h"
+#include "harness/report/plots.h"
+#include "harness/report/report.h"
 #include "harness/schema.h"
 #include "harness/structure_run.h"
 #include "harness/structure_table.h"
@@ -162,6 +165,47 @@ TEST(StructureExperiment, ARunOverAShippedListAgreesAndAnswers) {
   const std::string text = structure_table(r, experiment(body));
   EXPECT_THAT(text, HasSubstr("least padding: path"));
   EXPECT_THAT(text, HasSubstr("exact    all equal"));
+  const std::string page = report_html(r, {});
+  EXPECT_THAT(page, HasSubstr("Which packing of small files?"));
+  EXPECT_THAT(page, HasSubstr(">path<"));
+  EXPECT_THAT(page, HasSubstr("=&gt; least padding: path"));
+}
+
+// Two images, three block sizes: the best of each is the worst of the other, the third is near
+// both.
+TEST(StructureExperiment, TheAnswerIsTheDesignThatIsNearTheBestOfEachImage) {
+  const Experiment e = experiment(
+      R"("question": "block-size", "images": ["list:xterm", "list:xterm>list:xterm~1"],
+         "block_sizes": ["4KiB", "16KiB", "64KiB"])");
+  Result r = empty_result(e);
+  const double cost[] = {100, 110, 150, 480, 330, 300};
+  for (std::size_t i = 0; i < r.points.size(); ++i)
+    r.points[i].metrics = {Metric{"cost", "total", "B", cost[i], {}, {}, {}, {}, {}, {}}};
+  Answer a = structure_answer(r, e);
+  EXPECT_EQ(a.answer, "16.0 KiB");
+  EXPECT_THAT(a.detail, HasSubstr("in the geometric mean 10.0 % more"));
+  EXPECT_THAT(a.detail, HasSubstr("4.00 KiB costs 60.0 % more (list:xterm>list:xterm~1)"));
+  EXPECT_THAT(a.sentences[1], HasSubstr("xterm~1: 64.0 KiB (300 B); 4.00 KiB costs 60.0 % more"));
+  ASSERT_TRUE(a.plot.has_value());
+  EXPECT_EQ(a.plot->unit, "%");
+  EXPECT_NEAR(a.plot->points[1].value, 0.1, 1e-12);
+  r.points[5].metrics[0].simulated = 0;  // a share of nothing is no share
+  a = structure_answer(r, e);
+  EXPECT_THAT(a.sentences[1], HasSubstr("something where the best costs nothing"));
+  EXPECT_EQ(a.plot->unit, "B");
+  EXPECT_THAT(answer_plot(*a.plot).dump(), testing::Not(HasSubstr("\"value\":0.0")));
+  for (PointResult& p : r.points) p.metrics.clear();
+  EXPECT_TRUE(structure_answer(r, e).answer.empty());
+}
+
+// A part of a sweep has nothing at the places where the table would look.
+TEST(StructureExperiment, APartOfTheGridHasAPageWithoutTheTable) {
+  Result r =
+      empty_result(experiment(R"("images": ["list:xterm"], "block_sizes": ["4KiB", "16KiB"])"));
+  EXPECT_FALSE(answer_of_kind(r).table.empty());
+  r.points.pop_back();
+  EXPECT_TRUE(answer_of_kind(r).table.empty());
+  EXPECT_THAT(report_html(r, {}), testing::Not(HasSubstr("The table as the program prints it")));
 }
 
 TEST(StructureExperiment, AnInventedUpdateSharesMostAndIsTheSameEveryTime) {

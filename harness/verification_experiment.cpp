@@ -122,6 +122,7 @@ ExperimentKind verification_kind() {
   };
   kind.run = run_verification;
   kind.table = verification_table;
+  kind.answer = verification_answer;
   return kind;
 }
 

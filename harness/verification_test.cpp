@@ -153,6 +153,10 @@ TEST(Verification, TheTableAnswersBothQuestionsAndNamesTheSeed) {
   EXPECT_THAT(text,
               HasSubstr("SHA-1 390 ms, VMAC 29 ms, 13.4 x; the same two here: 50.0 ms, 5.00 ms"));
   EXPECT_THAT(text, Not(HasSubstr("nan")));
+  const Answer a = verification_answer(compared(e, data), e);
+  EXPECT_EQ(a.answer, "6.00 ms keyed, 20.0 ms hashed");
+  EXPECT_THAT(a.detail, HasSubstr("gmac-mb and sha256-mb"));
+  EXPECT_THAT(a.detail, HasSubstr("reading alone 4.00 ms"));
 }
 
 TEST(Verification, RunsAndComparesOnThisMachine) {

@@ -218,7 +218,17 @@ const std::vector<double>& ObservationIndex::of(const std::string& point,
   return found == values_.end() ? kNone : found->second;
 }
 
-std::vector<std::string> telling_metrics(const Result& result, std::size_t most) {
+std::vector<std::string> telling_metrics(const Result& result, std::size_t most,
+                                         const std::vector<std::string>& wanted) {
+  std::vector<std::string> there;
+  for (const std::string& name : wanted)
+    if (there.size() < most && std::find(there.begin(), there.end(), name) == there.end() &&
+        std::any_of(result.points.begin(), result.points.end(), [&](const PointResult& point) {
+          const Metric* m = find_metric(point, name);
+          return m != nullptr && (m->measured || m->simulated);
+        }))
+      there.push_back(name);
+  if (!there.empty()) return there;
   const auto launches = shown_launches(result);
   std::map<std::string, double> weight;  // larger is more telling
   std::vector<std::string> names;

@@ -47,8 +47,10 @@ class ObservationIndex {
 };
 
 // Metrics worth a distribution of their own, most telling first: for launches the total and the
-// longest phases, otherwise those that most points have.
-std::vector<std::string> telling_metrics(const Result& result, std::size_t most);
+// longest phases; otherwise those of `wanted` that are there, and where they are none or not
+// known, those that most points have.
+std::vector<std::string> telling_metrics(const Result& result, std::size_t most,
+                                         const std::vector<std::string>& wanted = {});
 
 inline constexpr std::size_t kMostValuesDrawn = 60;  // of one metric at one point
 inline constexpr std::size_t kMostPointsDrawn = 40;  // in one plot

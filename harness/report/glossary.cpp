@@ -127,10 +127,11 @@ std::string phase_in_words(const std::string& phase) {
   return found == kWords.end() ? std::string{} : found->second;
 }
 
-std::vector<Term> glossary(const Result& result) {
+std::vector<Term> glossary(const Result& result, const std::vector<Term>& of_kind) {
   std::vector<Term> terms;
   add_columns(look_at(result), terms);
   if (result.kind == "launch" || result.kind.empty()) add_phases(result, terms);
+  terms.insert(terms.end(), of_kind.begin(), of_kind.end());
   add_keys(result, terms);
   return terms;
 }

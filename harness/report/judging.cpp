@@ -159,7 +159,15 @@ std::string decisive_errors(const Result& result) {
         std::max(*total, s.total_noise_floor.value_or(0)));
   add(s.median_abs_relative_error, " of a phase", number_at(result, "/tolerance/phase"));
   add(s.median_abs_relative_error, "", number_at(result, "/tolerance/median"));
-  return text.empty() ? text : "median error " + text;
+  if (!text.empty()) return "median error " + text;
+  const auto each = number_at(result, "/tolerance/statistical");
+  const auto share = number_at(result, "/tolerance/share");
+  const Counts counts = count_judged(result);
+  if (!each || !share || counts.all() == 0) return {};
+  return fmt::format(
+      "{} of the statistical predictions are within {} ({} have to be)",
+      share_text(1 - static_cast<double>(counts.outside) / static_cast<double>(counts.all())),
+      percent_text(each), share_text(*share));
 }
 
 }  // namespace missive::harness

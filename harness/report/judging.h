@@ -21,7 +21,8 @@ bool is_judged_time(const Metric& metric);
 // What is judged, by which tolerance, and what decides about the run; empty when nothing was.
 std::string judged_in_words(const Result& result);
 
-// For the verdict: "12.5 % of a launch (10.0 % allowed), 13.6 % of a phase (20.0 % allowed)".
+// For the verdict: "median error 12.5 % of a launch (10.0 % allowed), 13.6 % of a phase (20.0 %
+// allowed)". Empty when the tolerance does not say.
 std::string decisive_errors(const Result& result);
 
 }  // namespace missive::harness

@@ -80,13 +80,14 @@ const looksRight = async (browser, file, look) => {
 const printsRight = async (page, name, file) => {
   const ink = () => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--ink').trim());
   const labels = () => page.$$eval('figure[data-plot] svg .role-axis-label text', (all) => [...new Set(all.map((t) => t.getAttribute('fill')))]);
-  await page.emulateMedia({media: 'print', colorScheme: 'dark'});
-  await page.waitForTimeout(200);
-  check((await labels()).join() === await ink(), `${name}: printed, labels are ${(await labels()).join()} (${await ink()} asked)`);
+  const settled = async (media) => {
+    await page.emulateMedia({media, colorScheme: 'dark'});
+    for (let tries = 0; tries < 50 && (await labels()).join() !== await ink(); ++tries) await page.waitForTimeout(100);
+    check((await labels()).join() === await ink(), `${name}: ${media}, labels are ${(await labels()).join()} (${await ink()} asked)`);
+  };
+  await settled('print');
   if (shots) await page.screenshot({path: path.join(shots, `${path.basename(path.dirname(file))}-print.png`), fullPage: true});
-  await page.emulateMedia({media: 'screen', colorScheme: 'dark'});
-  await page.waitForTimeout(200);
-  check((await labels()).join() === await ink(), `${name}: after printing, labels are ${(await labels()).join()} (${await ink()} asked)`);
+  await settled('screen');
   await page.emulateMedia({media: null, colorScheme: 'dark'});
   if (shots) await page.pdf({path: path.join(shots, `${path.basename(path.dirname(file))}.pdf`), format: 'A4', margin: {top: '12mm', bottom: '12mm', left: '12mm', right: '12mm'}});
 };

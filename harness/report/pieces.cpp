@@ -1,5 +1,7 @@
 #include "harness/report/pieces.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/report/answers.h"
@@ -28,7 +30,16 @@ std::string capitalised(std::string text) {
   return text;
 }
 
-std::string busy_in_words(const Json& context) {
+bool has_times(const Result& result) {
+  return std::any_of(result.points.begin(), result.points.end(), [](const PointResult& point) {
+    return std::any_of(point.metrics.begin(), point.metrics.end(),
+                       [](const Metric& m) { return m.unit == "s" && m.measured; });
+  });
+}
+
+std::string busy_in_words(const Result& result) {
+  const Json& context = result.context;
+  if (!has_times(result)) return {};
   if (!context.is_object() || !context.contains("load") || !context.contains("cores")) return {};
   const Json& load = context["load"];
   if (!load.is_array() || load.empty() || !load[0].is_number() || !context["cores"].is_number())

@@ -15,8 +15,10 @@ std::string measured_text(const std::optional<Measured>& measured, const std::st
 // "yes", "no", "not judged".
 std::string verdict_of(const Metric& metric);
 std::string capitalised(std::string text);
+// Whether anything was timed, and not only counted.
+bool has_times(const Result& result);
 // A host that had more to do than it has cores measured the others as well; empty when it had not,
-// or when the context does not say.
-std::string busy_in_words(const Json& context);
+// when the context does not say, and when nothing was timed.
+std::string busy_in_words(const Result& result);
 
 }  // namespace missive::harness

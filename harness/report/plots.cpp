@@ -4,103 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "harness/report/plot_parts.h"
 #include "models/statistics.h"
 
 namespace missive::harness {
-namespace {
-
-const Json kColours = Json::array({"@simulated", "@measured"});
-const Json kWorlds = Json::array({"simulated", "measured"});
-
-// Heights are given in pixels: Vega-Lite warns of every plot that has a step instead and is as wide
-// as its container.
-Json specification(const char* description) {
-  return Json{{"$schema", "https://vega.github.io/schema/vega-lite/v6.json"},
-              {"description", description},
-              {"width", "container"}};
-}
-
-Json world_colour(bool legend = true) {
-  Json colour{{"field", "world"},
-              {"type", "nominal"},
-              {"title", nullptr},
-              {"scale", Json{{"domain", kWorlds}, {"range", kColours}}}};
-  if (legend)
-    colour["legend"] = Json{{"orient", "top"}, {"symbolType", "square"}};
-  else
-    colour["legend"] = nullptr;
-  return colour;
-}
-
-bool wants_log(double low, double high) { return low > 0 && high / low > 30; }
-
-// "10 ms" on an axis of seconds.
-Json value_axis(const std::string& unit, const std::string& title) {
-  Json axis{{"title", title}, {"tickCount", 6}};
-  if (unit == "s" || unit == "B")
-    axis["labelExpr"] = "format(datum.value, '~s') + '" + unit + "'";
-  else
-    axis["format"] = "~g";
-  axis["labelOverlap"] = true;
-  return axis;
-}
-
-std::string unit_title(const std::string& unit) {
-  return unit == "s" ? "time" : unit == "B" ? "bytes" : unit == "1" ? "value" : unit;
-}
-
-// Powers of ten, and 2 and 5 times them where they are few.
-Json log_ticks(double low, double high) {
-  Json ticks = Json::array();
-  const int first = static_cast<int>(std::floor(std::log10(low)));
-  const int last = static_cast<int>(std::ceil(std::log10(high)));
-  for (int power = first; power <= last; ++power)
-    for (const int digit : {1, 2, 5}) {
-      if (digit != 1 && last - first > 2) continue;
-      const double tick = digit * std::pow(10.0, power);
-      if (tick >= low && tick <= high) ticks.push_back(tick);
-    }
-  return ticks;
-}
-
-// Sets scale and ticks of a channel: logarithmic where the values span more than a decade and a
-// half. `low` is the smallest positive value.
-void spread_over(Json& channel, double low, double high) {
-  if (wants_log(low, high)) {
-    channel["scale"] =
-        Json{{"type", "log"}, {"domain", Json::array({low / 1.25, high * 1.25})}, {"nice", false}};
-    channel["axis"]["values"] = log_ticks(low / 1.25, high * 1.25);
-  } else {
-    if (low > 0 && low < 0.4 * high) low = 0;
-    const double margin = high > low ? (high - low) * 0.04 : std::abs(high) * 0.1 + 1e-12;
-    channel["scale"] = Json{{"type", "linear"},
-                            {"domain", Json::array({low == 0 ? 0 : low - margin, high + margin})},
-                            {"nice", false}};
-  }
-}
-
-Json layer(Json mark, Json encoding) {
-  return Json{{"mark", std::move(mark)}, {"encoding", std::move(encoding)}};
-}
-
-Json layer_on(Json values, Json mark, Json encoding) {
-  return Json{{"data", Json{{"values", std::move(values)}}},
-              {"mark", std::move(mark)},
-              {"encoding", std::move(encoding)}};
-}
-
-Json field(const char* name, const char* type) { return Json{{"field", name}, {"type", type}}; }
-
-// The order of first appearance.
-template <typename Rows, typename Name>
-Json order_of(const Rows& rows, Name name) {
-  Json order = Json::array();
-  for (const auto& row : rows)
-    if (std::find(order.begin(), order.end(), name(row)) == order.end()) order.push_back(name(row));
-  return order;
-}
-
-}  // namespace
 
 Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest) {
   Json values = Json::array();
@@ -128,7 +35,7 @@ Json waterfall_plot(const std::vector<WaterfallRow>& rows, double longest) {
            {"labelExpr",
             "indexof(datum.label, '.') > 0 ? '\u2514 of it: ' + split(datum.label, '.')[1] : "
             "datum.label"}};
-  const Json offset{{"field", "world"}, {"sort", kWorlds}};
+  const Json offset{{"field", "world"}, {"sort", worlds()}};
   Json x{{"field", "start"}, {"type", "quantitative"}};
   // Room for the text behind the last bar.
   x["scale"] = Json{{"domain", Json::array({0, longest * 1.18})}, {"nice", false}};
@@ -373,7 +280,7 @@ Json distribution_plot(const std::vector<DistributionRow>& rows, const std::stri
     return fields;
   };
   Json shape{{"field", "world"}, {"type", "nominal"}, {"title", nullptr}};
-  shape["scale"] = Json{{"domain", kWorlds}, {"range", Json::array({"diamond", "circle"})}};
+  shape["scale"] = Json{{"domain", worlds()}, {"range", Json::array({"diamond", "circle"})}};
   Json spec = specification(
       "Every observation, the quartiles, the median with its interval, and "
       "the simulated value");
@@ -432,11 +339,9 @@ Json cdf_plot(const std::vector<DistributionRow>& rows, const std::string& unit)
   x["axis"] = value_axis(unit, unit_title(unit));
   spread_over(x, low, high);
   const Json order = order_of(rows, [](const DistributionRow& row) { return row.label; });
-  // Okabe and Ito's palette, told apart by the dash as well.
-  const Json colours =
-      Json::array({"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"});
+  // Told apart by the dash as well.
   Json colour{{"field", "label"}, {"type", "nominal"}, {"title", nullptr}, {"sort", order}};
-  colour["scale"] = Json{{"range", colours}};
+  colour["scale"] = Json{{"range", series_colours()}};
   colour["legend"] = Json{{"orient", "bottom"}, {"columns", 2}, {"labelLimit", 320}};
   Json dash{{"field", "label"}, {"type", "nominal"}, {"title", nullptr}, {"sort", order}};
   spec["encoding"] =

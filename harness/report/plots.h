@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/answer.h"
 #include "harness/json_source.h"
 
 namespace missive::harness {
@@ -60,6 +61,9 @@ Json distribution_plot(const std::vector<DistributionRow>& rows, const std::stri
 
 // Empirical distribution functions of `values`, one line each.
 Json cdf_plot(const std::vector<DistributionRow>& rows, const std::string& unit);
+
+// What a kind of experiment answers with.
+Json answer_plot(const AnswerPlot& plot);
 
 // At most `most` values that have the distribution of `values`: themselves, or evenly spaced
 // quantiles with both ends.

@@ -93,7 +93,10 @@ std::string ReportWriter::limits() const {
       fewest = any_measured ? std::min(fewest, m.measured->n) : m.measured->n;
       any_measured = true;
     }
-  if (any_measured)
+  const bool timed = has_times(result_);
+  if (any_measured && !timed)
+    html += item("Nothing here was timed: numbers are counted, and the same on every host.");
+  else if (any_measured)
     html += item(
         "One host, on one day, with the load it had then: the medians are this machine's. "
         "Shapes and ratios carry over further than absolute times.");
@@ -101,17 +104,18 @@ std::string ReportWriter::limits() const {
     html += item(
         "Nothing here was measured: these are predictions, and this run cannot say how "
         "good they are.");
-  if (const std::string busy = busy_in_words(result_.context); !busy.empty()) html += item(busy);
+  if (const std::string busy = busy_in_words(result_); !busy.empty()) html += item(busy);
   if (any_measured && !any_simulated)
     html += item("Nothing here was predicted: the run says nothing about the model.");
-  if (any_measured && fewest < 6)
+  if (timed && fewest < 6)
     html +=
         item(fmt::format("Some medians rest on {} repetition{}: their intervals are the range "
                          "that was seen, and no more is known.",
                          fewest, fewest == 1 ? "" : "s"));
-  html += item(
-      "An error below the noise floor is not skill of the model: the machine disagrees "
-      "with itself as much.");
+  if (timed)
+    html += item(
+        "An error below the noise floor is not skill of the model: the machine disagrees "
+        "with itself as much.");
   std::size_t assumed = 0, published = 0;
   for (const auto& [name, p] : result_.parameters_used.all()) {
     assumed += p.provenance == Provenance::assumed ? 1 : 0;

@@ -312,6 +312,8 @@ TEST(Report, OtherKindsOfTolerancesAreSaidToo) {
                     HasSubstr("None lies outside"), HasSubstr("nine in ten")));
   result.effective["tolerance"] = Json{{"statistical", 0.05}, {"share", 0.9}};
   EXPECT_THAT(judged_in_words(result), HasSubstr("90 % of them have to be within"));
+  EXPECT_EQ(decisive_errors(result),
+            "100 % of the statistical predictions are within 5.0 % (90 % have to be)");
   result.effective["tolerance"] = 0.05;
   EXPECT_THAT(judged_in_words(result), HasSubstr("3 expectations"));
 }
@@ -367,6 +369,10 @@ TEST(Report, AMissOnABusyHostIsSaidToBeOne) {
   EXPECT_THAT(before_sections(), Not(HasSubstr("Other work ran")));
   result.summary.within_tolerance = false;
   EXPECT_THAT(before_sections(), HasSubstr("load 3.0 on 2 cores"));
+  for (PointResult& point : result.points)  // counts do not mind
+    for (Metric& m : point.metrics) m.unit = "B";
+  EXPECT_THAT(report_html(result, kLibrary),
+              AllOf(Not(HasSubstr("Other work ran")), HasSubstr("Nothing here was timed")));
 }
 
 TEST(Report, FilesSufficeToMakeTheSamePageAgain) {

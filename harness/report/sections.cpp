@@ -124,7 +124,7 @@ std::string ReportWriter::tiles() const {
                 ? ""
                 : fmt::format(". Then {}: {}", l.second_phase, share_text(l.second_share))));
   }
-  if (launches_.empty()) html += range_tile();
+  if (launches_.empty()) html += answer_tile();
   const std::string question = "How far is the model off?";
   const std::optional<double> floor = median_noise_floor(result_);
   if (s.total_median_abs_relative_error)
@@ -155,9 +155,11 @@ std::string ReportWriter::tiles() const {
   return html + "</div>\n";
 }
 
-// From the least to the most of the metric that most points have.
-std::string ReportWriter::range_tile() const {
-  const std::vector<std::string> names = telling_metrics(result_, 1);
+// The kind's own answer; where it has none, from the least to the most of the most telling metric.
+std::string ReportWriter::answer_tile() const {
+  if (!kind_.answer.answer.empty())
+    return tile(kind_.answer.question, kind_.answer.answer, kind_.answer.detail);
+  const std::vector<std::string> names = telling_metrics(result_, 1, kind_.answer.metrics);
   if (names.empty()) return {};
   const auto value = [](const Metric& m) { return m.measured ? m.measured->median : *m.simulated; };
   std::vector<std::pair<const PointResult*, const Metric*>> all;
@@ -214,7 +216,7 @@ std::string ReportWriter::in_words() const {
 
 // A miss on a host that had other work may be the host's.
 std::string ReportWriter::busy_warning() const {
-  const std::string busy = busy_in_words(result_.context);
+  const std::string busy = busy_in_words(result_);
   return busy.empty() || result_.summary.within_tolerance != false ? "" : paragraph(busy, "bad");
 }
 
@@ -315,8 +317,27 @@ std::string ReportWriter::accuracy() const {
       scatter_plot(rows, floor), table.html());
 }
 
+std::string ReportWriter::answer() const {
+  if (kind_.table.empty()) return {};
+  std::string html;
+  if (kind_.answer.sentences.size() > 0) {
+    html += "<ul>\n";
+    for (const std::string& sentence : kind_.answer.sentences)
+      html += "<li>" + html_escape(sentence) + "</li>\n";
+    html += "</ul>\n";
+  }
+  if (const auto& plot = kind_.answer.plot) {
+    HtmlTable table(plot->title, {"of", "at", "value"}, 2);
+    for (const AnswerPoint& p : plot->points) table.add({p.series, p.x, p.text});
+    html += figure("answer-plot", plot->title, plot->caption, answer_plot(*plot), table.html());
+  }
+  return html + "<pre class=\"printed\" tabindex=\"0\" role=\"region\" aria-label=\"" +
+         html_escape("The table as the program prints it") + "\">" + html_escape(kind_.table) +
+         "</pre>\n";
+}
+
 std::string ReportWriter::words() const {
-  const std::vector<Term> terms = glossary(result_);
+  const std::vector<Term> terms = glossary(result_, kind_.answer.words);
   if (terms.empty()) return {};
   std::string html = "<dl class=\"words\">\n";
   for (const Term& term : terms)
@@ -416,7 +437,7 @@ std::string ReportWriter::distribution(const std::string& name, std::size_t inde
 std::string ReportWriter::distributions() const {
   std::string html;
   std::size_t index = 0;
-  for (const std::string& name : telling_metrics(result_, kMostDistributions))
+  for (const std::string& name : telling_metrics(result_, kMostDistributions, kind_.answer.metrics))
     html += distribution(name, index++);
   if (html.empty()) return {};
   return "<p>Every repetition, not only its mean; all metrics are in "
@@ -456,6 +477,7 @@ std::string ReportWriter::all_points() const {
 std::vector<Section> ReportWriter::sections() const {
   std::vector<Section> all{
       {"phases", "Where the time goes", waterfalls()},
+      {"answer", "The answer", answer()},
       {"accuracy", "How far the model is off", judging() + accuracy() + errors_by_phase()},
       {"claims", "Claims", claims()},
       {"words", "Words on this page", words()},

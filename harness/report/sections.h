@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/report/answers.h"
+#include "harness/report/kind_answer.h"
 
 namespace missive::harness {
 
@@ -17,7 +18,11 @@ class ReportWriter {
  public:
   // Without `plots` every table is open and no plot is there.
   ReportWriter(const Result& result, bool plots)
-      : result_(result), plots_(plots), launches_(shown_launches(result)), observations_(result) {}
+      : result_(result),
+        plots_(plots),
+        launches_(shown_launches(result)),
+        kind_(answer_of_kind(result)),
+        observations_(result) {}
 
   std::string header() const;  // title, question, three answers
   // Everything below it, in the order of the page; only those with something to say.
@@ -25,7 +30,8 @@ class ReportWriter {
 
  private:
   std::string tiles() const;
-  std::string range_tile() const;
+  std::string answer_tile() const;
+  std::string answer() const;
   std::string in_words() const;
   std::string errors_in_words() const;
   std::string busy_warning() const;
@@ -50,6 +56,7 @@ class ReportWriter {
   const Result& result_;
   bool plots_;
   std::vector<ShownLaunch> launches_;
+  KindAnswer kind_;
   ObservationIndex observations_;
 };
 
