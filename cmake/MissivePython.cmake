@@ -116,6 +116,7 @@ function(missive_python_package)
   install(CODE "
     execute_process(COMMAND \"${Python_EXECUTABLE}\" -c \"import sys; sys.exit(sys.argv[1] not in sys.path)\"
                     \"\${CMAKE_INSTALL_PREFIX}/${destination}\" RESULT_VARIABLE elsewhere)
+    message(STATUS \"Python package: \${CMAKE_INSTALL_PREFIX}/${destination}/missive, for ${Python_EXECUTABLE}\")
     if(elsewhere)
       message(STATUS \"Python package: export PYTHONPATH=\${CMAKE_INSTALL_PREFIX}/${destination}\")
     endif()")

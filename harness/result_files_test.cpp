@@ -159,6 +159,7 @@ TEST(TraceJson, KeepsToTheTraceEventFormat) {
   EXPECT_THAT(trace["displayTimeUnit"].get<std::string>(), ::testing::AnyOf("ms", "ns"));
   std::set<int> named_processes;
   std::set<std::pair<int, int>> named_threads, used_threads;
+  std::map<std::pair<int, std::string>, double> starts;  // process, point
   for (const Json& event : trace["traceEvents"]) {
     ASSERT_TRUE(event["name"].is_string() && event["pid"].is_number_integer()) << event;
     if (event["ph"] == "M") {
@@ -175,7 +176,12 @@ TEST(TraceJson, KeepsToTheTraceEventFormat) {
     EXPECT_TRUE(!event.contains("args") || event["args"].is_object()) << event;
     used_threads.insert({event["pid"].get<int>(), event["tid"].get<int>()});
     EXPECT_TRUE(named_processes.contains(event["pid"].get<int>())) << event;
+    const auto [first, is_new] = starts.try_emplace(
+        {event["pid"].get<int>(), event["args"]["point"].get<std::string>()}, event["ts"]);
+    if (!is_new) first->second = std::min(first->second, event["ts"].get<double>());
   }
+  EXPECT_EQ(starts.size(), 8U);  // four points in two worlds, on one axis: all from zero
+  for (const auto& [launch, start] : starts) EXPECT_EQ(start, 0) << launch.second;
   EXPECT_EQ(named_threads, used_threads);
   expect_nested(trace);
 }
