@@ -20,6 +20,7 @@ void add_help_verb(Verbs& verbs);
 void add_man_verb(Verbs& verbs);
 void add_completion_verb(Verbs& verbs);
 void add_zar_verb(Verbs& verbs);
+void add_cache_verb(Verbs& verbs);
 void add_trace_verb(Verbs& verbs);
 void add_domains_verb(Verbs& verbs);
 void add_claims_verb(Verbs& verbs);

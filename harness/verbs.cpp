@@ -35,6 +35,7 @@ void add_all_verbs(Verbs& verbs) {
   add_man_verb(verbs);
   add_completion_verb(verbs);
   add_zar_verb(verbs);
+  add_cache_verb(verbs);
   add_trace_verb(verbs);
   add_domains_verb(verbs);
   add_claims_verb(verbs);

@@ -187,6 +187,10 @@ void Client::put_tag(const zar::Digest& key, std::span<const std::byte> value) {
   Exchange(socket_, deadline_, Message::put_tag, "put_tag", payload).payload(0);
 }
 
+std::vector<std::byte> Client::stat() {
+  return std::move(Exchange(socket_, deadline_, Message::stat, "stat", {}).answer().payload);
+}
+
 void Client::forget_assembled() {
   Exchange(socket_, deadline_, Message::forget_assembled, "forget_assembled", {}).payload(0);
 }

@@ -56,6 +56,8 @@ class Client {
   void put_tag(const zar::Digest& key, std::span<const std::byte> value);
   // Drops assembled images (memory only): the next assemble works again.
   void forget_assembled();
+  // What the cache says of itself, as text for decode_metrics() (metrics.h).
+  std::vector<std::byte> stat();
 
  private:
   UniqueFd socket_;

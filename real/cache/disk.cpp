@@ -7,9 +7,15 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "models/error.h"
-
 namespace missive::cache {
+namespace {
+
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+[[noreturn]] void full(const std::string& where) {
+  throw NoRoom(where + ": the disk is full; free some space or use another directory");
+}
+
+}  // namespace
 
 UniqueFd open_file(int directory, const char* name, const std::string& where) {
   UniqueFd fd(::openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -43,13 +49,23 @@ void write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
   while (!bytes.empty()) {
     const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-      throw RunError(where + ": the disk is full; free some space or use another directory");
-    }
+    if (n < 0 && is_full(errno)) full(where);
     if (n < 0) throw_errno(where + ": cannot write");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }
+}
+
+void reserve(int fd, std::uint64_t offset, std::uint64_t bytes, const std::string& where) {
+  while (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                     static_cast<off_t>(bytes)) != 0) {
+    if (is_full(errno)) full(where);
+    if (errno != EINTR) return;  // EOPNOTSUPP, ENOSYS: nothing is promised there
+  }
+}
+
+void sync(int fd, const std::string& where) {
+  if (::fdatasync(fd) != 0) throw_errno(where + ": cannot write to the disk");
 }
 
 void truncate(int fd, std::uint64_t size, const std::string& where) {

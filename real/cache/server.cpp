@@ -15,6 +15,7 @@
 
 #include "models/error.h"
 #include "real/cache/little_endian.h"
+#include "real/cache/metrics.h"
 #include "real/cache/wire.h"
 
 namespace missive::cache {
@@ -76,6 +77,8 @@ struct Server::Impl {
   Service service;
   std::atomic<bool> stopping = false;
   std::list<Connection> connections;
+  std::atomic<std::uint64_t> open_connections = 0;
+  const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 
   Impl(UniqueFd listener_fd, UniqueFd directory_fd, const std::string& where,
        const ServerOptions& server_options)
@@ -91,8 +94,9 @@ struct Server::Impl {
   void serve(int socket);
   bool serve_one(int socket);
   Answer answer_to(const wire::Received& request);
+  std::vector<std::byte> stat() const;
   void send(int socket, Message request, const Answer& answer) const;
-  void refuse(int socket, const std::string& why) const;
+  void refuse(int socket, const std::string& why);
   void act_up(Message request) const;
 };
 
@@ -141,6 +145,10 @@ Answer Server::Impl::answer_to(const wire::Received& request) {
       tags.put(key, std::span(request.payload).subspan(key.bytes.size()));
       break;
     }
+    case Message::stat:
+      if (!request.payload.empty()) throw Malformed("malformed request: wrong length");
+      out = stat();
+      break;
     case Message::forget_assembled:
       if (!request.payload.empty()) throw Malformed("malformed request: wrong length");
       service.forget_assembled();
@@ -151,6 +159,15 @@ Answer Server::Impl::answer_to(const wire::Received& request) {
   return answer;
 }
 
+std::vector<std::byte> Server::Impl::stat() const {
+  const auto uptime = std::chrono::steady_clock::now() - started;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(uptime).count();
+  const std::string text = encode_metrics(metrics_of(
+      store, service, {tags.size(), open_connections, static_cast<std::uint64_t>(seconds)}));
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
 void Server::Impl::send(int socket, Message request, const Answer& answer) const {
   const Deadline deadline(options.io_timeout);
   const int descriptor = answer.image && !answer.as_copy ? answer.image->memory.get() : -1;
@@ -158,7 +175,8 @@ void Server::Impl::send(int socket, Message request, const Answer& answer) const
   if (answer.as_copy) stream_image(socket, *answer.image, deadline);
 }
 
-void Server::Impl::refuse(int socket, const std::string& why) const {
+void Server::Impl::refuse(int socket, const std::string& why) {
+  service.counters().errors += 1;
   const auto text = std::as_bytes(std::span(why));
   wire::send_message(socket, Message::error, text.first(std::min(text.size(), wire::kMaxErrorText)),
                      -1, Deadline(options.io_timeout), kWhere);
@@ -169,6 +187,7 @@ bool Server::Impl::serve_one(int socket) {
   if (::poll(&p, 1, static_cast<int>(options.idle_timeout.count())) <= 0) return false;
   const wire::Received request =
       wire::receive_message(socket, false, Deadline(options.io_timeout), kWhere);
+  service.counters().requests += 1;
   act_up(request.type);
   Answer answer;
   try {
@@ -195,24 +214,28 @@ void Server::Impl::serve(int socket) {
 }
 
 void Server::Impl::accept_one() {
+  end_connections(false);  // first: their descriptors may be the only ones left to accept with
   UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) ::poll(nullptr, 0, 10);
     return;
   }
-  end_connections(false);
   if (connections.size() >= options.max_connections) {
+    service.counters().connections_refused += 1;
     try {
       refuse(socket.get(), "too many connections");
     } catch (const RunError&) {
     }
     return;
   }
+  service.counters().connections += 1;
   Connection& connection = connections.emplace_back();
   connection.socket = std::move(socket);
   try {
     connection.thread = std::thread([this, &connection] {
+      open_connections += 1;
       serve(connection.socket.get());
+      open_connections -= 1;
       connection.done = true;
     });
   } catch (const std::system_error&) {

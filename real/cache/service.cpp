@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/cache/content_check.h"
 #include "real/cache/disk.h"
 #include "real/cache/seals.h"
 #include "real/origin/client.h"
@@ -41,7 +42,10 @@ void flip_bit(int fd, std::uint64_t bit, const std::string& where) {
 
 }  // namespace
 
-Service::Service(Store& store, const ServiceOptions& options) : store_(store), options_(options) {
+Service::Service(Store& store, const ServiceOptions& options)
+    : store_(store),
+      options_(options),
+      retention_(store, options.eviction, store.disk_limit(), counters_) {
   if (options.batch == 0 || options.batch > origin::kMaxBlocksPerRequest) {
     throw InputError("cache: blocks a request must be 1 to " +
                      std::to_string(origin::kMaxBlocksPerRequest));
@@ -51,6 +55,12 @@ Service::Service(Store& store, const ServiceOptions& options) : store_(store), o
 std::optional<zar::Recipe> Service::known_recipe(const zar::Digest& image) const {
   const auto wire = store_.recipe(image);
   if (!wire) return std::nullopt;
+  const Content content{ContentKind::recipe, image};
+  if (options_.check_blocks && !is_what_it_says(content, *wire)) {
+    store_.drop(std::span(&content, 1));
+    counters_.damaged_contents += 1;
+    return std::nullopt;
+  }
   return zar::Recipe::parse(*wire, "stored recipe of " + zar::to_hex(image));
 }
 
@@ -66,7 +76,7 @@ std::vector<zar::Digest> Service::missing_blocks(const zar::Recipe& recipe) cons
 LookupReply Service::lookup(const zar::Digest& image) {
   {
     const std::lock_guard lock(ready_mutex_);
-    // Its recipe and blocks are in the store then, which loses nothing while it is open.
+    // It can be had whatever is in the store.
     if (ready_.contains(image)) return {true, true, 0};
   }
   LookupReply reply;
@@ -77,9 +87,33 @@ LookupReply Service::lookup(const zar::Digest& image) {
   return reply;
 }
 
+template <typename Put>
+void Service::keep(std::uint64_t bytes, Put&& put) {
+  for (;;) {
+    try {
+      return put();
+    } catch (const NoRoom&) {
+      // Ends: each time something leaves the store for good.
+      if (!retention_.make_room(bytes)) throw;
+    }
+  }
+}
+
+// Before everything else is evicted in vain.
+void Service::require_fit(const zar::Recipe& recipe) const {
+  if (options_.eviction == nullptr || store_.disk_limit() == 0) return;
+  const std::unordered_set<zar::Digest> distinct(recipe.leaves.begin(), recipe.leaves.end());
+  const std::uint64_t need =
+      distinct.size() * (recipe.shape.block_size + IndexRecord::kBytes) + recipe.leaves.size() * 32;
+  if (need > store_.disk_limit()) {
+    throw NoRoom("an image of " + std::to_string(need) +
+                 " bytes is more than the store may hold: " + std::to_string(store_.disk_limit()));
+  }
+}
+
 void Service::keep_block(const zar::Digest& name, std::span<const std::byte> block) {
   if (stopping_) throw RunError("the cache is being stopped");
-  store_.put(name, block);
+  keep(block.size(), [&] { store_.put(name, block); });
   fetched_bytes_ += block.size();
   if (options_.misbehaviour.die_after_fetched_bytes &&
       fetched_bytes_ >= *options_.misbehaviour.die_after_fetched_bytes) {
@@ -90,6 +124,7 @@ void Service::keep_block(const zar::Digest& name, std::span<const std::byte> blo
 FetchReply Service::fetch(const zar::Digest& image) {
   if (options_.origin_url.empty()) throw RunError("this cache has no origin to fetch from");
   const std::lock_guard lock(fetching_);
+  const Pinned pinned(retention_, image);
   origin::Client origin(options_.origin_url, options_.origin_deadline);
   auto recipe = known_recipe(image);
   if (!recipe) {
@@ -102,8 +137,10 @@ FetchReply Service::fetch(const zar::Digest& image) {
     if (recipe->name() != image) {
       throw RunError("the origin's recipe is not that of image " + zar::to_hex(image));
     }
-    store_.put_recipe(image, wire);
+    require_fit(*recipe);
+    keep(wire.size(), [&] { store_.put_recipe(image, wire); });
   }
+  retention_.used(image);
   const std::vector<zar::Digest> missing = missing_blocks(*recipe);
   for (std::size_t i = 0; i < missing.size(); i += options_.batch) {
     const auto batch = std::span(missing).subspan(i, std::min(options_.batch, missing.size() - i));
@@ -112,6 +149,13 @@ FetchReply Service::fetch(const zar::Digest& image) {
                         keep_block(name, block);
                       });
   }
+  if (options_.sync && origin.requests() != 0) store_.sync();
+  retention_.expect_assembly(image);
+  counters_.block_hits += recipe->leaves.size() - missing.size();
+  counters_.block_misses += missing.size();
+  (missing.empty() ? counters_.image_hits : counters_.image_misses) += 1;
+  counters_.origin_bytes += origin.bytes_received();
+  counters_.origin_requests += origin.requests();
   return {origin.bytes_received(), missing.size(), origin.requests()};
 }
 
@@ -129,7 +173,24 @@ void Service::make_room(std::uint64_t length) {
         ready_, {}, [](const auto& entry) { return entry.second.last_use; });
     used -= oldest->second.image->length;
     ready_.erase(oldest);
+    counters_.images_let_go += 1;
   }
+}
+
+void Service::require_undamaged(const zar::Recipe& recipe, int memory) {
+  const Mapping map = Mapping::read_only(memory, recipe.shape.length, "assembled image");
+  const std::size_t size = recipe.shape.block_size;
+  std::vector<Content> damaged;
+  zar::Hasher hasher;
+  for (std::size_t i = 0; i < recipe.leaves.size(); ++i) {
+    if (hasher.hash(map.bytes().subspan(i * size, size)) != recipe.leaves[i])
+      damaged.push_back({ContentKind::block, recipe.leaves[i]});
+  }
+  if (damaged.empty()) return;
+  store_.drop(damaged);
+  counters_.damaged_contents += damaged.size();
+  throw RunError(std::to_string(damaged.size()) + " blocks of " + zar::to_hex(recipe.name()) +
+                 " were damaged on the disk and are dropped; fetch again");
 }
 
 std::shared_ptr<const Service::Assembled> Service::build(const zar::Recipe& recipe) {
@@ -142,6 +203,7 @@ std::shared_ptr<const Service::Assembled> Service::build(const zar::Recipe& reci
   for (const zar::Digest& leaf : recipe.leaves) {
     store_.append_to(fd, leaf, recipe.shape.block_size);
   }
+  if (options_.check_blocks) require_undamaged(recipe, fd);
   if (fault.flip_bit) flip_bit(fd, *fault.flip_bit, where);
   if (fault.extra_length != 0) {
     image->length += static_cast<std::uint64_t>(fault.extra_length);
@@ -157,6 +219,7 @@ AssembleReply Service::assemble(const zar::Digest& image) {
     const std::lock_guard ready_lock(ready_mutex_);
     if (ready_.contains(image)) return {0};
   }
+  const Pinned pinned(retention_, image);
   const auto recipe = known_recipe(image);
   if (!recipe) throw RunError("the recipe of " + zar::to_hex(image) + " is not known; fetch first");
   if (const auto missing = missing_blocks(*recipe); !missing.empty()) {
@@ -165,6 +228,7 @@ AssembleReply Service::assemble(const zar::Digest& image) {
   }
   make_room(recipe->shape.length);
   auto built = build(*recipe);
+  retention_.assembled(image);
   const std::lock_guard ready_lock(ready_mutex_);
   ready_[image] = {std::move(built), ++uses_};
   return {recipe->shape.length};
@@ -177,7 +241,15 @@ std::shared_ptr<const Service::Assembled> Service::assembled(const zar::Digest& 
     throw RunError(zar::to_hex(image) + " is not assembled; ask for that first");
   }
   found->second.last_use = ++uses_;
+  retention_.used(image);
   return found->second.image;
+}
+
+std::pair<std::uint64_t, std::uint64_t> Service::ready() const {
+  const std::lock_guard lock(ready_mutex_);
+  std::uint64_t bytes = 0;
+  for (const auto& [name, ready] : ready_) bytes += ready.image->length;
+  return {ready_.size(), bytes};
 }
 
 void Service::forget_assembled() {

@@ -10,9 +10,12 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "real/cache/client.h"
+#include "real/cache/counters.h"
 #include "real/cache/misbehaviour.h"
+#include "real/cache/retention.h"
 #include "real/cache/store.h"
 #include "real/zar/recipe.h"
 
@@ -25,6 +28,13 @@ struct ServiceOptions {
   // Memory for images that are ready to be handed over. The one used longest ago goes first; it
   // lives on in those who have it already.
   std::uint64_t max_assembled_bytes = std::uint64_t{2} << 30;
+  // What goes when the store is full; none: nothing, and a fetch fails then.
+  const EvictionPolicy* eviction = nullptr;
+  // Blocks are hashed when an image is assembled, so that a damaged disk is noticed here; those
+  // that are not what their name says are dropped. Launchers verify in any case.
+  bool check_blocks = false;
+  // A fetch is answered once its blocks are on the disk itself (docs/cache-protocol.md, "On disk").
+  bool sync = false;
   Misbehaviour misbehaviour;
 };
 
@@ -46,6 +56,10 @@ class Service {
   AssembleReply assemble(const zar::Digest& image);
   std::shared_ptr<const Assembled> assembled(const zar::Digest& image);
   void forget_assembled();
+  const Counters& counters() const { return counters_; }
+  Counters& counters() { return counters_; }
+  // Images in memory, and their bytes.
+  std::pair<std::uint64_t, std::uint64_t> ready() const;
   // Ends a fetch at its next block.
   void stop() { stopping_ = true; }
 
@@ -59,14 +73,21 @@ class Service {
   std::vector<zar::Digest> missing_blocks(const zar::Recipe& recipe) const;
   void make_room(std::uint64_t length);
   std::shared_ptr<const Assembled> build(const zar::Recipe& recipe);
+  void require_undamaged(const zar::Recipe& recipe, int memory);
+  // `put`, with room made for `bytes` where there is none.
+  template <typename Put>
+  void keep(std::uint64_t bytes, Put&& put);
   void keep_block(const zar::Digest& name, std::span<const std::byte> block);
+  void require_fit(const zar::Recipe& recipe) const;
 
   Store& store_;
   ServiceOptions options_;
+  mutable Counters counters_;
+  Retention retention_;
   std::atomic<bool> stopping_ = false;
   std::uint64_t fetched_bytes_ = 0;  // guarded by fetching_
   std::mutex fetching_, assembling_;
-  std::mutex ready_mutex_;  // guards the two below; taken last
+  mutable std::mutex ready_mutex_;  // guards the two below; retention_ has its own, taken after it
   std::unordered_map<zar::Digest, Ready> ready_;
   std::uint64_t uses_ = 0;
 };

@@ -1,12 +1,10 @@
 #include "real/cache/store.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -14,68 +12,26 @@
 
 #include "models/error.h"
 #include "real/cache/disk.h"
-#include "real/cache/little_endian.h"
-#include "real/zar/recipe.h"
 
 namespace missive::cache {
 namespace {
 
-// Head of blocks.index: magic and version (16 bytes), boot id as the kernel writes it (36), zeros.
-constexpr std::size_t kHeadBytes = 64;
-constexpr char kMagic[] = "missive-store/1";
-constexpr std::size_t kBootIdAt = 16, kBootIdBytes = 36;
+constexpr std::size_t kHeadBytes = IndexHead::kBytes, kRecordBytes = IndexRecord::kBytes;
+// Disk space kept ahead of the index's end: drops must be possible on a full disk, or room could
+// never be made there.
+constexpr std::uint64_t kReserve = 16 * 1024;
+constexpr std::size_t kDropsAtOnce = 128;
+// The index is rewritten when so many more records are dead than alive.
+constexpr std::uint64_t kDeadSlack = 64;
 
-constexpr std::size_t kRecordBytes = 56;
-constexpr std::size_t kChecksumAt = 52;
-constexpr std::uint32_t kMaxContent = 64U * 1024 * 1024;
-
-using Head = std::array<std::byte, kHeadBytes>;
-
-Head head_of_this_boot() {
-  Head head{};
-  std::memcpy(head.data(), kMagic, sizeof kMagic);
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  if (file >> id) {
-    std::memcpy(head.data() + kBootIdAt, id.data(), std::min(id.size(), kBootIdBytes));
-  }
-  return head;
+bool is_same_file(int fd, int directory, const char* name) {
+  struct stat open {
+  }, named{};
+  return ::fstat(fd, &open) == 0 && ::fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
-bool has_boot_id(const Head& head) { return head[kBootIdAt] != std::byte{0}; }
-
 }  // namespace
-
-// At byte 0 the digest, 32 offset (u64), 40 length (u32), 44 kind (u32), 48 zero (u32), 52 CRC-32
-// of bytes 0..51.
-struct Store::Record {
-  zar::Digest name;
-  Location at;
-  Kind kind = Kind::block;
-
-  std::array<std::byte, kRecordBytes> encode() const {
-    std::array<std::byte, kRecordBytes> out{};
-    std::memcpy(out.data(), name.bytes.data(), name.bytes.size());
-    store_le(out.data() + 32, at.offset);
-    store_le(out.data() + 40, at.length);
-    store_le(out.data() + 44, static_cast<std::uint32_t>(kind));
-    store_le(out.data() + kChecksumAt, crc32_of(std::span(out).first(kChecksumAt)));
-    return out;
-  }
-
-  static std::optional<Record> decode(std::span<const std::byte> in) {
-    if (load_le<std::uint32_t>(in.data() + kChecksumAt) != crc32_of(in.first(kChecksumAt))) {
-      return std::nullopt;
-    }
-    Record r;
-    std::memcpy(r.name.bytes.data(), in.data(), r.name.bytes.size());
-    r.at = {load_le<std::uint64_t>(in.data() + 32), load_le<std::uint32_t>(in.data() + 40)};
-    const auto kind = load_le<std::uint32_t>(in.data() + 44);
-    if (kind != 1 && kind != 2) return std::nullopt;
-    r.kind = static_cast<Kind>(kind);
-    return r;
-  }
-};
 
 UniqueFd open_store_directory(const std::filesystem::path& directory) {
   std::error_code error;
@@ -89,9 +45,10 @@ UniqueFd open_store_directory(const std::filesystem::path& directory) {
 }
 
 Store::Store(const std::filesystem::path& directory, const Options& options)
-    : where_("cache store " + directory.string()), options_(options) {
-  const UniqueFd fd = open_store_directory(directory);
-  open(fd.get());
+    : where_("cache store " + directory.string()),
+      options_(options),
+      own_directory_(open_store_directory(directory)) {
+  open(own_directory_.get());
 }
 
 Store::Store(int directory, const std::string& where, const Options& options)
@@ -99,133 +56,246 @@ Store::Store(int directory, const std::string& where, const Options& options)
   open(directory);
 }
 
-void Store::open(int directory) {
+void Store::lock_index(int directory) {
   index_ = open_file(directory, kStoreFiles[1], where_);
-  if (::flock(index_.get(), LOCK_EX | LOCK_NB) != 0) {
+  // The second question: a process that rewrites the index gives its name to another file.
+  if (::flock(index_.get(), LOCK_EX | LOCK_NB) != 0 ||
+      !is_same_file(index_.get(), directory, kStoreFiles[1])) {
     throw RunError(where_ + ": in use by another process; stop it or use another directory");
   }
-  data_ = open_file(directory, kStoreFiles[0], where_);
+}
 
-  const Head now = head_of_this_boot();
-  const std::uint64_t index_size = size_of(index_.get(), where_);
-  Head head{};
+void Store::open(int directory) {
+  directory_ = directory;
+  lock_index(directory);
+  data_ = open_file(directory, kStoreFiles[0], where_);
+  ::unlinkat(directory, kStoreFiles[4], 0);  // of a rewrite that was cut short
+
+  IndexHead head = IndexHead::of_this_boot(0);
   bool same_boot = true;
-  if (index_size < kHeadBytes) {
+  if (size_of(index_.get(), where_) < kHeadBytes) {
     // New, or killed before the head was whole: then no record was ever written.
-    cut_off({0, 0});
-    write_at(index_.get(), now, 0, where_);
+    truncate(index_.get(), 0, where_);
+    truncate(data_.get(), 0, where_);
+    write_at(index_.get(), head.encode(), 0, where_);
   } else {
-    read_at(index_.get(), head, 0, where_);
-    if (std::memcmp(head.data(), kMagic, sizeof kMagic) != 0) {
-      throw RunError(where_ + ": not a store of this version; use an empty directory");
-    }
-    same_boot = has_boot_id(now) && head == now;
+    std::array<std::byte, kHeadBytes> raw{};
+    read_at(index_.get(), raw, 0, where_);
+    const auto found = IndexHead::decode(raw);
+    if (!found) throw RunError(where_ + ": not a store of this version; use an empty directory");
+    same_boot = head.same_boot(*found);
+    head.rewrites = found->rewrites;
   }
-  end_ = {0, kHeadBytes};
+  end_ = {0, kHeadBytes, head.rewrites};
   load();
   if (!same_boot) {
     scrub();
-    write_at(index_.get(), now, 0, where_);
+    write_at(index_.get(), IndexHead::of_this_boot(end_.rewrites).encode(), 0, where_);
   }
 }
 
 void Store::load() {
-  const std::uint64_t data_size = size_of(data_.get(), where_);
-  const std::uint64_t index_size = size_of(index_.get(), where_);
+  blocks_.clear();
+  recipes_.clear();
+  last_drop_at_ = 0;
+  end_.index_bytes = kHeadBytes;
+  const std::uint64_t size = size_of(index_.get(), where_);
   std::vector<std::byte> chunk(kRecordBytes * 1024);
   bool good = true;
-  while (good && end_.index_bytes + kRecordBytes <= index_size) {
-    const std::uint64_t whole = (index_size - end_.index_bytes) / kRecordBytes * kRecordBytes;
+  while (good && end_.index_bytes + kRecordBytes <= size) {
+    const std::uint64_t whole = (size - end_.index_bytes) / kRecordBytes * kRecordBytes;
     const auto piece = std::span(chunk).first(std::min<std::uint64_t>(whole, chunk.size()));
     if (!read_at(index_.get(), piece, end_.index_bytes, where_)) break;
-    for (std::size_t i = 0; i < piece.size() && good; i += kRecordBytes) {
-      const auto r = Record::decode(piece.subspan(i, kRecordBytes));
-      // Contents lie one after the other, so a record is in order or it is not ours.
-      good = r && r->at.offset == end_.data_bytes && r->at.length <= kMaxContent &&
-             r->at.offset + r->at.length <= data_size;
+    for (std::size_t i = 0; i < piece.size(); i += kRecordBytes) {
+      const auto r = IndexRecord::decode(piece.subspan(i, kRecordBytes));
+      good = r.has_value();
       if (!good) break;
-      table(r->kind).insert_or_assign(r->name, r->at);
-      end_.data_bytes += r->at.length;
       end_.index_bytes += kRecordBytes;
+      if (r->dropped) {
+        table(r->content.kind).erase(r->content.name);
+        last_drop_at_ = end_.index_bytes;
+      } else {
+        table(r->content.kind).insert_or_assign(r->content.name, Location{r->offset, r->length});
+      }
     }
   }
-  dropped_bytes_ = (data_size - end_.data_bytes) + (index_size - end_.index_bytes);
-  cut_off(end_);
+  dropped_bytes_ += size - end_.index_bytes;
+  truncate(index_.get(), end_.index_bytes, where_);
+  settle();
 }
 
-bool Store::is_intact(const Record& record) const {
-  std::vector<std::byte> content(record.at.length);
-  if (!read_at(data_.get(), content, record.at.offset, where_)) return false;
-  if (record.kind == Kind::block) return zar::sha256(content) == record.name;
-  try {
-    return zar::Recipe::parse(content, where_).name() == record.name;
-  } catch (const InputError&) {
-    return false;
+template <typename Function>
+void Store::for_each(Function&& function) const {
+  for (const auto& [name, at] : blocks_) function(Content{ContentKind::block, name}, at);
+  for (const auto& [name, at] : recipes_) function(Content{ContentKind::recipe, name}, at);
+}
+
+// Finds the holes between contents, and drops contents that the file does not hold: beyond its
+// end, or one over the other, which only a damaged disk can bring about.
+void Store::settle() {
+  const std::uint64_t size = size_of(data_.get(), where_);
+  std::vector<std::pair<Location, Content>> by_offset;
+  by_offset.reserve(blocks_.size() + recipes_.size());
+  for_each([&](const Content& c, const Location& at) { by_offset.emplace_back(at, c); });
+  std::ranges::sort(by_offset, {}, [](const auto& entry) { return entry.first.offset; });
+  free_ = {};
+  end_.data_bytes = 0;
+  std::vector<Content> lost;
+  for (const auto& [at, content] : by_offset) {
+    if (at.offset < end_.data_bytes || at.offset + at.length > size) {
+      lost.push_back(content);
+      dropped_bytes_ += at.length;
+      table(content.kind).erase(content.name);
+      continue;
+    }
+    free_.give(end_.data_bytes, at.offset - end_.data_bytes);
+    end_.data_bytes = at.offset + at.length;
   }
+  dropped_bytes_ += size - std::min(size, end_.data_bytes);
+  truncate(data_.get(), end_.data_bytes, where_);
+  std::vector<std::byte> records;
+  for (const Content& content : lost) {
+    const auto record = IndexRecord{content, true, 0, 0}.encode();
+    records.insert(records.end(), record.begin(), record.end());
+  }
+  log(records);
+  if (!lost.empty()) last_drop_at_ = end_.index_bytes;
 }
 
 void Store::scrub() {
-  std::array<std::byte, kRecordBytes> raw{};
-  Mark good{0, kHeadBytes};
-  while (good.index_bytes < end_.index_bytes) {
-    read_at(index_.get(), raw, good.index_bytes, where_);
-    const auto r = Record::decode(raw);
-    if (!r || !is_intact(*r)) break;
-    good.data_bytes += r->at.length;
-    good.index_bytes += kRecordBytes;
-  }
-  dropped_bytes_ += (end_.data_bytes - good.data_bytes) + (end_.index_bytes - good.index_bytes);
-  rewind(good);
+  std::vector<Content> damaged;
+  for_each([&](const Content& content, const Location& at) {
+    if (is_intact(content, at)) return;
+    damaged.push_back(content);
+    dropped_bytes_ += at.length;
+  });
+  drop(damaged);
+  sync();  // what is intact now is known to be so once the head says it
 }
 
-void Store::cut_off(const Mark& at) {
-  // Index first: it may never name content that is gone.
-  truncate(index_.get(), at.index_bytes, where_);
-  truncate(data_.get(), at.data_bytes, where_);
-}
-
-void Store::add(Kind kind, const zar::Digest& name, std::span<const std::byte> bytes) {
-  if (bytes.size() > kMaxContent) throw RunError(where_ + ": content too large to keep");
-  const std::lock_guard lock(mutex_);
-  if (table(kind).contains(name)) return;
-  const std::uint64_t after = end_.data_bytes + end_.index_bytes + bytes.size() + kRecordBytes;
+void Store::require_room_for(std::uint64_t data_end) {
+  const std::uint64_t after = data_end + end_.index_bytes + kRecordBytes;
   if (options_.disk_limit != 0 && after > options_.disk_limit) {
-    throw RunError(where_ + ": full: its limit is " + std::to_string(options_.disk_limit) +
-                   " bytes; raise the limit or empty the store");
+    throw NoRoom(where_ + ": full: its limit is " + std::to_string(options_.disk_limit) +
+                 " bytes; raise the limit or empty the store");
   }
-  const Record record{name, {end_.data_bytes, static_cast<std::uint32_t>(bytes.size())}, kind};
+  if (end_.index_bytes + kRecordBytes + kReserve / 2 > reserved_until_) {
+    reserve(index_.get(), end_.index_bytes, kRecordBytes + kReserve, where_);
+    reserved_until_ = end_.index_bytes + kRecordBytes + kReserve;
+  }
+}
+
+// Appends to the index, or leaves it as it was.
+void Store::log(std::span<const std::byte> records) {
   try {
-    write_at(data_.get(), bytes, end_.data_bytes, where_);
-    write_at(index_.get(), record.encode(), end_.index_bytes, where_);
+    write_at(index_.get(), records, end_.index_bytes, where_);
   } catch (...) {
-    cut_off(end_);  // give the half-written content back to the disk
+    truncate(index_.get(), end_.index_bytes, where_);
+    reserved_until_ = 0;
     throw;
   }
-  table(kind).emplace(name, record.at);
-  end_.data_bytes += bytes.size();
-  end_.index_bytes += kRecordBytes;
+  end_.index_bytes += records.size();
 }
 
-std::optional<Store::Location> Store::find(const Table& table, const zar::Digest& name) const {
+void Store::add(ContentKind kind, const zar::Digest& name, std::span<const std::byte> bytes) {
+  if (bytes.size() > IndexRecord::kMaxLength)
+    throw RunError(where_ + ": content too large to keep");
   const std::lock_guard lock(mutex_);
-  const auto found = table.find(name);
-  if (found == table.end()) return std::nullopt;
+  if (table(kind).contains(name)) return;
+  const auto hole = free_.take(bytes.size());
+  const std::uint64_t offset = hole.value_or(end_.data_bytes);
+  try {
+    require_room_for(hole ? end_.data_bytes : offset + bytes.size());
+    write_at(data_.get(), bytes, offset, where_);
+    log(IndexRecord{{kind, name}, false, offset, static_cast<std::uint32_t>(bytes.size())}
+            .encode());
+  } catch (...) {
+    // Gives the half-written content back.
+    if (hole)
+      free_.give(offset, bytes.size());
+    else
+      truncate(data_.get(), end_.data_bytes, where_);
+    throw;
+  }
+  table(kind).emplace(name, Location{offset, static_cast<std::uint32_t>(bytes.size())});
+  end_.data_bytes = std::max(end_.data_bytes, offset + bytes.size());
+}
+
+void Store::drop(std::span<const Content> contents) {
+  const std::unique_lock copying(copying_);
+  const std::lock_guard lock(mutex_);
+  while (!contents.empty()) {
+    const auto some = contents.first(std::min(contents.size(), kDropsAtOnce));
+    drop_locked(some);
+    contents = contents.subspan(some.size());
+  }
+  if (!log_is_too_long()) return;
+  try {
+    rewrite_index();
+  } catch (const NoRoom&) {  // the log as it is will do
+    ::unlinkat(directory_, kStoreFiles[4], 0);
+  }
+}
+
+// Mostly dead records, or dead ones that are over the limit.
+bool Store::log_is_too_long() const {
+  const std::uint64_t alive = blocks_.size() + recipes_.size();
+  const std::uint64_t records = (end_.index_bytes - kHeadBytes) / kRecordBytes;
+  const bool over =
+      options_.disk_limit != 0 && end_.data_bytes + end_.index_bytes > options_.disk_limit;
+  return records > 2 * alive + kDeadSlack || (over && records > alive);
+}
+
+void Store::drop_locked(std::span<const Content> contents) {
+  std::vector<std::byte> records;
+  for (const Content& content : contents) {
+    if (!table(content.kind).contains(content.name)) continue;
+    const auto record = IndexRecord{content, true, 0, 0}.encode();
+    records.insert(records.end(), record.begin(), record.end());
+  }
+  if (records.empty()) return;
+  log(records);
+  last_drop_at_ = end_.index_bytes;
+  for (const Content& content : contents) {
+    const auto found = table(content.kind).find(content.name);
+    if (found == table(content.kind).end()) continue;
+    free_.give(found->second.offset, found->second.length);
+    table(content.kind).erase(found);
+  }
+  cut_data_end();
+}
+
+// Returns how many bytes `blocks` got shorter.
+std::uint64_t Store::cut_data_end() {
+  const std::uint64_t end = free_.cut_end(end_.data_bytes), cut = end_.data_bytes - end;
+  if (cut != 0) truncate(data_.get(), end, where_);
+  end_.data_bytes = end;
+  return cut;
+}
+
+std::optional<Store::Location> Store::find(const Content& content) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = table(content.kind).find(content.name);
+  if (found == table(content.kind).end()) return std::nullopt;
   return found->second;
 }
 
-bool Store::contains(const zar::Digest& block) const { return find(blocks_, block).has_value(); }
+bool Store::contains(const zar::Digest& block) const {
+  return find({ContentKind::block, block}).has_value();
+}
 bool Store::contains_recipe(const zar::Digest& image) const {
-  return find(recipes_, image).has_value();
+  return find({ContentKind::recipe, image}).has_value();
 }
 void Store::put(const zar::Digest& block, std::span<const std::byte> bytes) {
-  add(Kind::block, block, bytes);
+  add(ContentKind::block, block, bytes);
 }
 void Store::put_recipe(const zar::Digest& image, std::span<const std::byte> wire) {
-  add(Kind::recipe, image, wire);
+  add(ContentKind::recipe, image, wire);
 }
 
 void Store::append_to(int to, const zar::Digest& block, std::uint32_t length) const {
-  const auto at = find(blocks_, block);
+  const std::shared_lock copying(copying_);
+  const auto at = find({ContentKind::block, block});
   if (!at || at->length != length) {
     throw RunError(where_ + ": no block " + zar::to_hex(block) + " of " + std::to_string(length) +
                    " bytes");
@@ -241,7 +311,8 @@ void Store::append_to(int to, const zar::Digest& block, std::uint32_t length) co
 }
 
 std::optional<std::vector<std::byte>> Store::recipe(const zar::Digest& image) const {
-  const auto at = find(recipes_, image);
+  const std::shared_lock copying(copying_);
+  const auto at = find({ContentKind::recipe, image});
   if (!at) return std::nullopt;
   std::vector<std::byte> wire(at->length);
   if (!read_at(data_.get(), wire, at->offset, where_)) {
@@ -250,9 +321,18 @@ std::optional<std::vector<std::byte>> Store::recipe(const zar::Digest& image) co
   return wire;
 }
 
+std::vector<Store::Held> Store::held() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Held> all;
+  all.reserve(blocks_.size() + recipes_.size());
+  for_each([&](const Content& c, const Location& at) { all.push_back({c, at.length}); });
+  return all;
+}
+
 Store::Stats Store::stats() const {
   const std::lock_guard lock(mutex_);
-  return {blocks_.size(), recipes_.size(), end_.data_bytes, end_.index_bytes, dropped_bytes_};
+  return {blocks_.size(),   recipes_.size(), end_.data_bytes,
+          end_.index_bytes, free_.bytes(),   dropped_bytes_};
 }
 
 Store::Mark Store::mark() const {
@@ -263,14 +343,17 @@ Store::Mark Store::mark() const {
 void Store::rewind(const Mark& mark) {
   const std::lock_guard lock(mutex_);
   if (mark.index_bytes < kHeadBytes || mark.index_bytes > end_.index_bytes ||
-      mark.data_bytes > end_.data_bytes) {
-    throw InputError(where_ + ": the mark to rewind to is not of this store");
+      mark.data_bytes > end_.data_bytes || mark.rewrites != end_.rewrites ||
+      last_drop_at_ > mark.index_bytes) {
+    throw InputError(where_ +
+                     ": the mark to rewind to is not of this store, or something was "
+                     "dropped since");
   }
-  cut_off(mark);
-  const auto is_newer = [&](const auto& entry) { return entry.second.offset >= mark.data_bytes; };
-  std::erase_if(blocks_, is_newer);
-  std::erase_if(recipes_, is_newer);
-  end_ = mark;
+  const std::uint64_t dropped = dropped_bytes_;
+  truncate(index_.get(), mark.index_bytes, where_);
+  reserved_until_ = 0;
+  load();
+  dropped_bytes_ = dropped;
 }
 
 }  // namespace missive::cache

@@ -25,6 +25,7 @@ enum class Message : std::uint16_t {
   get_tag = 6,
   put_tag = 7,
   forget_assembled = 8,
+  stat = 16,
   reply = 0x8000,  // added to the request's number
   error = 0xffff,
 };

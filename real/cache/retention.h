@@ -1,0 +1,79 @@
+#pragma once
+// What stays in the store when its limit is reached: remembers how images are used, and drops what
+// is worth least (eviction.h). What it remembers is gone when the cache ends; then everything
+// counts as never used, until it is.
+//
+// Safe for several threads. Memory while room is made: 32 bytes for each block of each image held,
+// and about 100 for each content of the store.
+
+#include <deque>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+
+#include "real/cache/counters.h"
+#include "real/cache/eviction.h"
+#include "real/cache/store.h"
+
+namespace missive::cache {
+
+class Retention {
+ public:
+  // Without a policy nothing is ever dropped. All must outlive this.
+  Retention(Store& store, const EvictionPolicy* policy, std::uint64_t limit, Counters& counters)
+      : store_(store), policy_(policy), limit_(limit), counters_(counters) {}
+
+  // The image was asked for: counts as one use.
+  void used(const zar::Digest& image);
+  // Its contents may not go until release(): it is being fetched or assembled. Counted.
+  void pin(const zar::Digest& image);
+  void release(const zar::Digest& image);
+  // It was fetched, and is expected to be assembled soon: its contents go only when nothing else
+  // can. At most 16 images; assembled() or the 17th ends it.
+  void expect_assembly(const zar::Digest& image);
+  void assembled(const zar::Digest& image);
+
+  // Frees at least `bytes` and a sixteenth of the limit, or as much as may go. Returns whether
+  // anything became free. Throws RunError. One call at a time; not beside a put().
+  bool make_room(std::uint64_t bytes);
+
+ private:
+  bool is_pinned(const zar::Digest& image) const;
+  std::uint64_t evict(std::uint64_t wanted);
+
+  Store& store_;
+  const EvictionPolicy* policy_;
+  std::uint64_t limit_;
+  Counters& counters_;
+  std::mutex mutex_;  // guards all below
+  std::unordered_map<zar::Digest, ImageUse> uses_;
+  std::unordered_map<zar::Digest, int> pins_;
+  std::deque<zar::Digest> expected_;
+  std::uint64_t use_number_ = 0;
+  double clock_ = 0;
+};
+
+// A pin, for as long as it lives.
+class Pinned {
+ public:
+  Pinned(Retention& retention, const zar::Digest& image) : retention_(retention), image_(image) {
+    retention_.pin(image_);
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+  ~Pinned() { retention_.release(image_); }
+
+ private:
+  Retention& retention_;
+  zar::Digest image_;
+};
+
+// What gc does to a store at rest: drops blocks of no image, and what is worth least until at most
+// `limit` bytes are left (0: no limit); then moves the rest together.
+struct Collected {
+  std::uint64_t unreferenced_blocks = 0, evicted = 0;
+  std::uint64_t bytes_before = 0, bytes_after = 0;  // of both files
+};
+Collected collect_garbage(Store& store, std::uint64_t limit, const EvictionPolicy& policy);
+
+}  // namespace missive::cache
