@@ -20,9 +20,6 @@ constexpr std::size_t kHeadBytes = IndexHead::kBytes, kRecordBytes = IndexRecord
 // Disk space kept ahead of the index's end: drops must be possible on a full disk, or room could
 // never be made there.
 constexpr std::uint64_t kReserve = 16 * 1024;
-constexpr std::size_t kDropsAtOnce = 128;
-// The index is rewritten when so many more records are dead than alive.
-constexpr std::uint64_t kDeadSlack = 64;
 
 bool is_same_file(int fd, int directory, const char* name) {
   struct stat open {
@@ -124,12 +121,6 @@ void Store::load() {
   settle();
 }
 
-template <typename Function>
-void Store::for_each(Function&& function) const {
-  for (const auto& [name, at] : blocks_) function(Content{ContentKind::block, name}, at);
-  for (const auto& [name, at] : recipes_) function(Content{ContentKind::recipe, name}, at);
-}
-
 // Finds the holes between contents, and drops contents that the file does not hold: beyond its
 // end, or one over the other, which only a damaged disk can bring about.
 void Store::settle() {
@@ -160,17 +151,6 @@ void Store::settle() {
   }
   log(records);
   if (!lost.empty()) last_drop_at_ = end_.index_bytes;
-}
-
-void Store::scrub() {
-  std::vector<Content> damaged;
-  for_each([&](const Content& content, const Location& at) {
-    if (is_intact(content, at)) return;
-    damaged.push_back(content);
-    dropped_bytes_ += at.length;
-  });
-  drop(damaged);
-  sync();  // what is intact now is known to be so once the head says it
 }
 
 void Store::require_room_for(std::uint64_t data_end) {
@@ -219,58 +199,6 @@ void Store::add(ContentKind kind, const zar::Digest& name, std::span<const std::
   }
   table(kind).emplace(name, Location{offset, static_cast<std::uint32_t>(bytes.size())});
   end_.data_bytes = std::max(end_.data_bytes, offset + bytes.size());
-}
-
-void Store::drop(std::span<const Content> contents) {
-  const std::unique_lock copying(copying_);
-  const std::lock_guard lock(mutex_);
-  while (!contents.empty()) {
-    const auto some = contents.first(std::min(contents.size(), kDropsAtOnce));
-    drop_locked(some);
-    contents = contents.subspan(some.size());
-  }
-  if (!log_is_too_long()) return;
-  try {
-    rewrite_index();
-  } catch (const NoRoom&) {  // the log as it is will do
-    ::unlinkat(directory_, kStoreFiles[4], 0);
-  }
-}
-
-// Mostly dead records, or dead ones that are over the limit.
-bool Store::log_is_too_long() const {
-  const std::uint64_t alive = blocks_.size() + recipes_.size();
-  const std::uint64_t records = (end_.index_bytes - kHeadBytes) / kRecordBytes;
-  const bool over =
-      options_.disk_limit != 0 && end_.data_bytes + end_.index_bytes > options_.disk_limit;
-  return records > 2 * alive + kDeadSlack || (over && records > alive);
-}
-
-void Store::drop_locked(std::span<const Content> contents) {
-  std::vector<std::byte> records;
-  for (const Content& content : contents) {
-    if (!table(content.kind).contains(content.name)) continue;
-    const auto record = IndexRecord{content, true, 0, 0}.encode();
-    records.insert(records.end(), record.begin(), record.end());
-  }
-  if (records.empty()) return;
-  log(records);
-  last_drop_at_ = end_.index_bytes;
-  for (const Content& content : contents) {
-    const auto found = table(content.kind).find(content.name);
-    if (found == table(content.kind).end()) continue;
-    free_.give(found->second.offset, found->second.length);
-    table(content.kind).erase(found);
-  }
-  cut_data_end();
-}
-
-// Returns how many bytes `blocks` got shorter.
-std::uint64_t Store::cut_data_end() {
-  const std::uint64_t end = free_.cut_end(end_.data_bytes), cut = end_.data_bytes - end;
-  if (cut != 0) truncate(data_.get(), end, where_);
-  end_.data_bytes = end;
-  return cut;
 }
 
 std::optional<Store::Location> Store::find(const Content& content) const {

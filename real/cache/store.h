@@ -126,7 +126,10 @@ class Store {
   void rewrite_index();
   std::optional<Location> find(const Content& content) const;
   template <typename Function>
-  void for_each(Function&& function) const;
+  void for_each(Function&& function) const {
+    for (const auto& [name, at] : blocks_) function(Content{ContentKind::block, name}, at);
+    for (const auto& [name, at] : recipes_) function(Content{ContentKind::recipe, name}, at);
+  }
   Table& table(ContentKind kind) { return kind == ContentKind::block ? blocks_ : recipes_; }
   const Table& table(ContentKind kind) const {
     return kind == ContentKind::block ? blocks_ : recipes_;

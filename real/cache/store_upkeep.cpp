@@ -1,4 +1,4 @@
-// Store: what is done seldom. A rewritten index, contents moved together, contents hashed.
+// Store: what is done seldom. Contents dropped, hashed, moved together; the index rewritten.
 
 #include <algorithm>
 #include <functional>
@@ -12,10 +12,80 @@
 #include "real/cache/store.h"
 
 namespace missive::cache {
+namespace {
+
+constexpr std::size_t kDropsAtOnce = 128;  // their records fit into the index's reserve
+// The index is rewritten when so many more records are dead than alive.
+constexpr std::uint64_t kDeadSlack = 64;
+
+}  // namespace
+
+void Store::drop(std::span<const Content> contents) {
+  const std::unique_lock copying(copying_);
+  const std::lock_guard lock(mutex_);
+  while (!contents.empty()) {
+    const auto some = contents.first(std::min(contents.size(), kDropsAtOnce));
+    drop_locked(some);
+    contents = contents.subspan(some.size());
+  }
+  if (!log_is_too_long()) return;
+  try {
+    rewrite_index();
+  } catch (const NoRoom&) {  // the log as it is will do
+    ::unlinkat(directory_, kStoreFiles[4], 0);
+  }
+}
+
+// Mostly dead records, or dead ones that are over the limit.
+bool Store::log_is_too_long() const {
+  const std::uint64_t alive = blocks_.size() + recipes_.size();
+  const std::uint64_t records = (end_.index_bytes - IndexHead::kBytes) / IndexRecord::kBytes;
+  const bool over =
+      options_.disk_limit != 0 && end_.data_bytes + end_.index_bytes > options_.disk_limit;
+  return records > 2 * alive + kDeadSlack || (over && records > alive);
+}
+
+void Store::drop_locked(std::span<const Content> contents) {
+  std::vector<std::byte> records;
+  for (const Content& content : contents) {
+    if (!table(content.kind).contains(content.name)) continue;
+    const auto record = IndexRecord{content, true, 0, 0}.encode();
+    records.insert(records.end(), record.begin(), record.end());
+  }
+  if (records.empty()) return;
+  log(records);
+  last_drop_at_ = end_.index_bytes;
+  for (const Content& content : contents) {
+    const auto found = table(content.kind).find(content.name);
+    if (found == table(content.kind).end()) continue;
+    free_.give(found->second.offset, found->second.length);
+    table(content.kind).erase(found);
+  }
+  cut_data_end();
+}
+
+// Returns how many bytes `blocks` got shorter.
+std::uint64_t Store::cut_data_end() {
+  const std::uint64_t end = free_.cut_end(end_.data_bytes), cut = end_.data_bytes - end;
+  if (cut != 0) truncate(data_.get(), end, where_);
+  end_.data_bytes = end;
+  return cut;
+}
 
 bool Store::is_intact(const Content& content, const Location& at) const {
   std::vector<std::byte> bytes(at.length);
   return read_at(data_.get(), bytes, at.offset, where_) && is_what_it_says(content, bytes);
+}
+
+void Store::scrub() {
+  std::vector<Content> damaged;
+  for_each([&](const Content& content, const Location& at) {
+    if (is_intact(content, at)) return;
+    damaged.push_back(content);
+    dropped_bytes_ += at.length;
+  });
+  drop(damaged);
+  sync();  // what is intact now is known to be so once the head says it
 }
 
 void Store::sync() const {
