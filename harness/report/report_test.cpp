@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <limits>
-#include <regex>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -210,18 +209,28 @@ TEST(Report, SaysWhatDominatesAndHowFarOffTheModelIs) {
                     HasSubstr("drawn by this"), HasSubstr("BSD-3-Clause: a &amp; b")));
 }
 
-// Cells of the rows of the first table after `from`, without markup.
+// What stands between each `open`...> and `close` of `text`.
+std::vector<std::string> between(const std::string& text, const std::string& open,
+                                 const std::string& close) {
+  std::vector<std::string> found;
+  for (std::size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
+    const std::size_t start = text.find('>', at) + 1;
+    at = text.find(close, start);
+    found.push_back(text.substr(start, at - start));
+  }
+  return found;
+}
+
+// Cells of the rows of the first table after `from`.
 std::vector<std::vector<std::string>> table_after(const std::string& page,
                                                   const std::string& from) {
-  const auto start = page.find("<table", page.find(from));
-  std::string text = page.substr(start, page.find("</table>", start) - start);
   std::vector<std::vector<std::string>> rows;
-  static const std::regex row_of("<tr[^]*?</tr>"), cell_of("<t[hd][^>]*>([^]*?)</t[hd]>");
-  for (std::sregex_iterator r(text.begin(), text.end(), row_of), end; r != end; ++r) {
-    const std::string row = r->str();
-    rows.emplace_back();
-    for (std::sregex_iterator c(row.begin(), row.end(), cell_of); c != end; ++c)
-      rows.back().push_back((*c)[1]);
+  const std::string body = page.substr(page.find("<table", page.find(from)));
+  for (const std::string& row : between(body.substr(0, body.find("</table>")), "<tr", "</tr>")) {
+    const bool header = row.find("<td") == std::string::npos;
+    rows.push_back(between(row, "<th", "</th>"));
+    if (!header)
+      for (std::string& cell : between(row, "<td", "</td>")) rows.back().push_back(std::move(cell));
   }
   return rows;
 }
