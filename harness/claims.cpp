@@ -311,13 +311,17 @@ ClaimsFile load_claims() {
 }
 
 std::string claim_number(const Claim& claim, double value) {
-  if (claim.kind == ClaimKind::order && claim.judged()) return fmt::format("{:.3g} x", value);
+  // Three digits, and no "3.15e+03" for thousands.
+  const std::string times = std::abs(value) >= 999.5 && std::abs(value) < 1e6
+                                ? fmt::format("{:.0f} x", value)
+                                : fmt::format("{:.3g} x", value);
+  if (claim.kind == ClaimKind::order && claim.judged()) return times;
   const std::string sign = value < 0 ? "-" : "";
   if (claim.unit == "s") return value == 0 ? "0" : sign + seconds_text(std::abs(value));
   if (claim.unit == "B")
     return sign + missive::to_string(Bytes{static_cast<std::uint64_t>(std::abs(value))});
   if (claim.unit == "%") return fmt::format("{:.3g} %", value * 100);
-  if (claim.unit == "x") return fmt::format("{:.3g} x", value);
+  if (claim.unit == "x") return times;
   if (claim.unit == "1/s") return fmt::format("{:.3g}/s", value);
   return std::abs(value) < 1e6 && value == std::floor(value) ? fmt::format("{:.0f}", value)
                                                              : fmt::format("{:.3g}", value);

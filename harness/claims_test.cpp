@@ -207,5 +207,13 @@ TEST(ShippedClaims, AQuickProfileTakesFiveMinutesAndAShortOneAnHour) {
   EXPECT_LE(brief, 60);
 }
 
+TEST(ClaimText, ThousandsAreNoPowersOfTen) {
+  Claim claim;
+  claim.unit = "x";
+  EXPECT_EQ(claim_number(claim, 3149.6), "3150 x");
+  EXPECT_EQ(claim_number(claim, 999.4), "999 x");
+  EXPECT_EQ(claim_number(claim, 1.5), "1.5 x");
+}
+
 }  // namespace
 }  // namespace missive::harness
