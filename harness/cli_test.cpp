@@ -387,6 +387,16 @@ TEST_F(Cli, WhatItSaysIsAsciiWithoutEscapes) {
   }
 }
 
+// A result that was handed on alone, as those that ship with the project are.
+TEST_F(Cli, AReportNeedsNoObservations) {
+  const auto page = folder_.path() / "page.html";
+  const std::string recorded = (source_dir() / "experiments/recorded/launch").string();
+  const Outcome o = cli({"report", recorded, "--out", page.string()});
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("observations.csv is not there"));
+  EXPECT_THAT(read_text(page), HasSubstr("What dominates a cold launch of gnumeric?"));
+}
+
 TEST_F(Program, ATerminalWithoutUnicodeOrColourSeesTheSame) {
   const std::string words = "'" + launch_ + "' --backend sim --parameters reference --out '" +
                             (folder_.path() / "out").string() + "'";

@@ -1,5 +1,6 @@
 // The verb `report`: the page of a finished run, made again from its files.
 
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
@@ -18,7 +19,13 @@ struct ReportCommand {
 
 ExitStatus report(const ReportCommand& command, Terminal& terminal) {
   Result result = read_result(command.result);
-  read_observations(command.result, result);
+  // A result that was handed on may come without its observations.
+  const auto observations = result_folder(command.result) / "observations.csv";
+  if (std::filesystem::exists(observations))
+    read_observations(command.result, result);
+  else
+    terminal.err << "report: " << observations.string()
+                 << " is not there: the page has medians and intervals, and no single values\n";
   const std::filesystem::path file = command.out.empty()
                                          ? result_folder(command.result) / "report.html"
                                          : std::filesystem::path(command.out);

@@ -113,8 +113,10 @@ std::string ReportWriter::tiles() const {
   std::string html = "<div class=\"tiles\">\n";
   if (!launches_.empty()) {
     const ShownLaunch& l = launches_.front();
+    const std::string application = l.point->parameters.value("application", std::string{});
     html += tile(
-        fmt::format("What dominates a {} launch?", l.temperature),
+        fmt::format("What dominates a {} launch{}?", l.temperature,
+                    application.empty() ? "" : " of " + application),
         l.longest_phase + ": " + share_text(l.longest_share),
         fmt::format(
             "of {}{}: {}{}",
