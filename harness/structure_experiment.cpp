@@ -1,5 +1,6 @@
 #include "harness/structure_experiment.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -37,7 +38,9 @@ StructurePoint make_point(const std::string& image, const StructureDesign& desig
   return p;
 }
 
-std::vector<Diagnostic> wrong_images(const JsonSource& source, const Json& images) {
+std::vector<Diagnostic> wrong_images(const JsonSource& source, const Json& e,
+                                     const std::string& key) {
+  const Json& images = e[key];
   std::vector<Diagnostic> problems;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const StructurePoint p = make_point(images[i], {});
@@ -45,7 +48,7 @@ std::vector<Diagnostic> wrong_images(const JsonSource& source, const Json& image
     if (!p.from.empty()) trees.insert(trees.begin(), p.from);
     for (const std::string& tree : trees)
       if (std::string what = check_tree_name(tree); !what.empty())
-        problems.push_back(source.at_value(child("/images", i), std::move(what)));
+        problems.push_back(source.at_value(child("/" + key, i), std::move(what)));
   }
   return problems;
 }
@@ -53,13 +56,15 @@ std::vector<Diagnostic> wrong_images(const JsonSource& source, const Json& image
 }  // namespace
 
 StructureSettings read_structure(const JsonSource& source, const Json& e) {
-  if (auto problems = wrong_images(source, e["images"]); !problems.empty())
-    throw InputErrors(std::move(problems));
+  for (const char* key : {"images", "fit_images"})
+    if (auto problems = wrong_images(source, e, key); !problems.empty())
+      throw InputErrors(std::move(problems));
   StructureSettings s;
   s.question = e["question"];
-  s.fit_block_sizes = sizes_of(e["fit_block_sizes"]);
-  if (s.fit_block_sizes.size() == 1)
-    throw InputErrors({source.at_value("/fit_block_sizes", "one size; give two, or none")});
+  for (const Json& image : e["fit_images"]) {
+    const StructurePoint p = make_point(image, {});
+    s.fit_images.emplace_back(p.from, p.to);
+  }
   s.tolerance = e["tolerance"]["statistical"];
   s.share = e["tolerance"]["share"];
   StructureDesign d;
@@ -73,6 +78,11 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
               s.points.push_back(make_point(image, d));
             }
   return s;
+}
+
+bool StructureSettings::fitted(const StructurePoint& point) const {
+  return std::find(fit_images.begin(), fit_images.end(), std::pair(point.from, point.to)) !=
+         fit_images.end();
 }
 
 const StructureSettings& structure_settings(const Experiment& experiment) {

@@ -4,6 +4,7 @@
 // the image of FROM in the same design) in one design.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/experiment.h"
@@ -21,9 +22,12 @@ struct StructurePoint {
 
 struct StructureSettings : KindSettings {
   std::string question;
-  std::vector<std::uint64_t> fit_block_sizes;  // none, or two
+  // Updates whose changed files the model learns from, page by page: (from, to). Points of these
+  // images are shown, and not judged.
+  std::vector<std::pair<std::string, std::string>> fit_images;
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;
+  bool fitted(const StructurePoint& point) const;
 };
 
 // `effective` is a checked file of that kind with all defaults. Throws InputErrors.

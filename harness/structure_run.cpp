@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <set>
-#include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "harness/progress.h"
+#include "harness/structure_facts.h"
 #include "harness/structure_tree.h"
 #include "models/error.h"
 #include "models/statistics.h"
@@ -23,71 +20,6 @@ namespace missive::harness {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What the model is told of an image: sizes of files, and which the other image has.
-StructureFacts facts_of(const StructureTree& to, const StructureTree* from) {
-  const auto contents = zar::planned_contents(to.root, to.selection, from != nullptr);
-  const zar::PlanCounts index = zar::count_plan(to.root, to.selection, build_options({}));
-  StructureFacts f;
-  f.entries = index.entries, f.strings = index.strings, f.extras = index.extras;
-  f.extents = index.extents, f.absent = index.absent, f.runs = index.runs;
-  f.pair = from != nullptr;
-  std::set<zar::Digest> held;
-  std::unordered_map<std::string, std::uint64_t> old;
-  if (from != nullptr)
-    for (const auto& c : zar::planned_contents(from->root, from->selection, true)) {
-      held.insert(c.digest);
-      old.emplace(c.path, c.size);
-    }
-  std::unordered_map<std::string, std::uint32_t> directories;
-  for (const auto& c : contents) {
-    FileFact& file = f.files.emplace_back();
-    file.size = c.size, file.ranked = c.ranked, file.touched = c.touched;
-    file.directory = directories
-                         .emplace(c.path.substr(0, c.path.rfind('/')),
-                                  static_cast<std::uint32_t>(directories.size()))
-                         .first->second;
-    const auto before = old.find(c.path);
-    if (from != nullptr && !held.insert(c.digest).second)
-      file.change = FileChange::same;
-    else if (before != old.end())
-      file.change = FileChange::changed, file.old_size = before->second;
-    if (before != old.end()) old.erase(before);
-  }
-  for (const auto& [path, size] : old) f.gone.push_back(size);
-  std::sort(f.gone.begin(), f.gone.end());
-  return f;
-}
-
-std::string read_whole(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// Share of the blocks of changed files that the older file has somewhere.
-double survival_of_blocks(const StructureTree& from, const StructureTree& to,
-                          std::uint64_t block_size) {
-  std::unordered_map<std::string, zar::Digest> old;
-  for (const auto& c : zar::planned_contents(from.root, from.selection, true))
-    old.emplace(c.path, c.digest);
-  std::uint64_t all = 0, kept = 0;
-  for (const auto& c : zar::planned_contents(to.root, to.selection, true)) {
-    const auto before = old.find(c.path);
-    if (before == old.end() || before->second == c.digest || c.size < block_size) continue;
-    const auto blocks = [&](const fs::path& root) {
-      std::string text = read_whole(root.string() + c.path);
-      text.resize((text.size() + block_size - 1) / block_size * block_size);
-      std::vector<zar::Digest> hashes;
-      for (std::size_t at = 0; at < text.size(); at += block_size)
-        hashes.push_back(zar::sha256(std::as_bytes(std::span(text).subspan(at, block_size))));
-      return hashes;
-    };
-    const auto a = blocks(from.root), b = blocks(to.root);
-    const std::unordered_set<zar::Digest> held(a.begin(), a.end());
-    for (const auto& block : b) ++all, kept += held.contains(block);
-  }
-  return all == 0 ? 0 : static_cast<double>(kept) / static_cast<double>(all);
-}
 
 // Lengths of the stretches of other blocks between, before and behind these.
 std::vector<std::uint64_t> gaps_of(const std::vector<std::uint64_t>& blocks, std::uint64_t all) {
@@ -134,14 +66,19 @@ class StructureRun {
     });
   }
 
+  bool wants_digests() const {
+    return std::any_of(settings_.points.begin(), settings_.points.end(),
+                       [](const auto& p) { return !p.from.empty(); });
+  }
+
   void point(std::size_t i) {
     const StructurePoint& p = settings_.points[i];
     try {
       const StructureTree& to = trees_.get(p.to);
       const StructureTree* const from = p.from.empty() ? nullptr : &trees_.get(p.from);
-      const StructureFacts& facts = facts_for(p, to, from);
+      const StructureFacts& facts = facts_for(p.from, p.to);
       StructurePrediction predicted;
-      if (e_.backend != Backend::real) predicted = predict(p, facts, to, from);
+      if (e_.backend != Backend::real) predicted = predict(p, facts);
       std::map<std::string, double> counted;
       if (e_.backend != Backend::sim) counted = count(p, to, from, predicted);
       compare_structure(p, settings_, e_.backend == Backend::real ? nullptr : &predicted, counted,
@@ -169,29 +106,36 @@ class StructureRun {
     return bytes;
   }
 
-  const StructureFacts& facts_for(const StructurePoint& p, const StructureTree& to,
-                                  const StructureTree* from) {
-    const auto [at, fresh] = facts_.try_emplace({p.from, p.to});
-    if (fresh) at->second = facts_of(to, from);
+  const StructureFacts& facts_for(const std::string& from, const std::string& to) {
+    const auto [at, fresh] = facts_.try_emplace({from, to});
+    if (fresh)
+      at->second = structure_facts(trees_.get(to), from.empty() ? nullptr : &trees_.get(from),
+                                   wants_digests());
     return at->second;
   }
 
-  StructurePrediction predict(const StructurePoint& p, const StructureFacts& facts,
-                              const StructureTree& to, const StructureTree* from) {
-    const BlockSurvival* survival = nullptr;
-    if (from != nullptr && settings_.fit_block_sizes.size() == 2) {
-      const auto [at, fresh] = survival_.try_emplace({p.from, p.to});
-      if (fresh) {
-        const auto& sizes = settings_.fit_block_sizes;
-        const double a = survival_of_blocks(*from, to, sizes[0]);
-        const double b = survival_of_blocks(*from, to, sizes[1]);
-        if (a > b && b > 0 && a < 1)
-          at->second =
-              fit_survival(static_cast<double>(sizes[0]), a, static_cast<double>(sizes[1]), b);
+  // How the files of the images that are fitted on changed: those of invented updates for invented
+  // ones, others for others; and not what the image itself holds, unless it is one of them.
+  const std::vector<EditProfile>& profiles_for(const StructurePoint& p,
+                                               const StructureFacts& facts) {
+    const auto [at, fresh] = profiles_.try_emplace({p.from, p.to});
+    if (!fresh) return at->second;
+    for (const auto& [from, to] : settings_.fit_images)
+      if (invented(to) == invented(p.to)) {
+        const auto more = edit_profiles(trees_.get(from), trees_.get(to));
+        at->second.insert(at->second.end(), more.begin(), more.end());
       }
-      if (at->second) survival = &*at->second;
-    }
-    return predict_structure(facts, p.design, survival);
+    if (!settings_.fitted(p)) at->second = of_others(at->second, facts);
+    return at->second;
+  }
+
+  StructurePrediction predict(const StructurePoint& p, const StructureFacts& facts) {
+    StructurePrediction predicted = predict_structure(facts, p.design);
+    if (p.from.empty()) return predicted;
+    const UpdatePrediction update =
+        predict_update(facts_for("", p.from), facts, p.design, profiles_for(p, facts));
+    predicted.network = update.network, predicted.copied = update.copied;
+    return predicted;
   }
 
   // The recipe of an image, built for it; once for each.
@@ -261,7 +205,7 @@ class StructureRun {
   Result result_;
   StructureTrees trees_;
   std::map<std::pair<std::string, std::string>, StructureFacts> facts_;
-  std::map<std::pair<std::string, std::string>, std::optional<BlockSurvival>> survival_;
+  std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> profiles_;
   std::map<std::string, zar::Recipe> recipes_;
 };
 
@@ -276,10 +220,31 @@ std::string unit_of(const std::string& name) {
   return number ? "1" : "B";
 }
 
-// Sums of two answers; exact when both are.
+// Sums of two answers; exact when both are. What is drawn is in one of them.
 Optional sum(const Optional& a, const Optional& b) {
   if (!a || !b) return std::nullopt;
-  return Predicted{a->value + b->value, a->exact && b->exact};
+  Predicted s{a->value + b->value, a->exact && b->exact};
+  const Predicted& drawn = a->spread ? *a : *b;
+  if (drawn.spread) {
+    const double other = s.value - drawn.value;
+    s.spread = {drawn.spread->first + other, drawn.spread->second + other};
+  }
+  return s;
+}
+
+bool from_edits(std::string_view name) {
+  return name == "network" || name == "copied" || name == "cost";
+}
+
+std::string note_of(const Predicted& p) {
+  if (p.exact) return "exact";
+  if (!p.spread) return "expectation";
+  return fmt::format("{}{:.0f} to {:.0f}", kDrawnNote, p.spread->first, p.spread->second);
+}
+
+bool near(const Optional& p, double value, double tolerance) {
+  if (std::abs(p->value - value) <= tolerance * value) return true;
+  return p->spread && value >= p->spread->first && value <= p->spread->second;
 }
 
 std::map<std::string, Optional> by_name(const StructurePrediction& p, double content) {
@@ -314,9 +279,7 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
     real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
   std::map<std::string, Optional> model;
   if (predicted != nullptr) model = by_name(*predicted, content);
-  const bool fitted = !point.from.empty() &&
-                      std::find(settings.fit_block_sizes.begin(), settings.fit_block_sizes.end(),
-                                point.design.block_size) != settings.fit_block_sizes.end();
+  const bool fitted = settings.fitted(point);
   for (const char* name : {"content", "metadata", "padding", "image", "units", "recipe", "tree",
                            "proof", "start_blocks", "start_proof", "items", "scrap_items",
                            "scrap_bytes", "network", "copied", "cost"}) {
@@ -328,23 +291,25 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
     if (const auto at = model.find(name); at != model.end() && at->second) {
       m.simulated = at->second->value;
       exact = at->second->exact;
-      m.note = exact ? "exact" : "expectation";
+      m.note = note_of(*at->second);
       m.provenance = "measured";
     }
     if (const auto at = real.find(name); at != real.end()) m.measured = counted_as(at->second);
     if (!m.simulated && !m.measured) continue;
     if (m.simulated && m.measured) {
       const double value = m.measured->median;
-      if (value != 0) m.relative_error = (*m.simulated - value) / value;
-      const bool uses_fit = std::string_view(name) == "network" || std::string_view(name) == "cost";
+      if (value != 0)
+        m.relative_error = (*m.simulated - value) / value;
+      else if (*m.simulated == 0)
+        m.relative_error = 0;
       if (exact)
         m.within_tolerance = *m.simulated == value;
       else if (std::string_view(name) == "start_proof")
         m.note = "expectation; not judged: it is given the counted gaps between the start's blocks";
-      else if (fitted && uses_fit)
-        m.note = "expectation; not judged: the model was fitted on blocks of this size";
+      else if (fitted && from_edits(name))
+        m.note += "; not judged: the model was fitted on this image";
       else
-        m.within_tolerance = std::abs(*m.simulated - value) <= settings.tolerance * value;
+        m.within_tolerance = near(model.at(name), value, settings.tolerance);
     }
     result.metrics.push_back(std::move(m));
   }

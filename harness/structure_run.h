@@ -13,7 +13,12 @@ namespace missive::harness {
 // As run_launch(): a tree this host cannot have is listed in summary.not_available.
 Result run_structure(const Experiment& experiment, const RunOptions& options);
 
-// Puts the two answers of a point side by side: exact predictions have to be equal, others near.
+// Begins the note of a metric whose prediction was drawn; what nine draws in ten lie between
+// follows.
+inline constexpr const char* kDrawnNote = "expectation; 90 % of draws: ";
+
+// Puts the two answers of a point side by side: exact predictions have to be equal, others near;
+// drawn ones, among the draws.
 void compare_structure(const StructurePoint& point, const StructureSettings& settings,
                        const StructurePrediction* predicted,
                        const std::map<std::string, double>& counted, double content,

@@ -9,6 +9,7 @@
 
 #include "harness/structure_experiment.h"
 #include "harness/table.h"
+#include "models/statistics.h"
 
 namespace missive::harness {
 
@@ -89,8 +90,13 @@ std::string amount(double value, const std::string& unit) {
   return fmt::format("{:.2f} MiB", value / (1024 * 1024));
 }
 
-// "12.5 MiB =" equal as predicted, "12.5 MiB +1.2%" the prediction's error, "!" when not kept.
-std::string cell(const Metric* m) {
+bool spread_needed(const Metric& m, double tolerance) {
+  return m.relative_error && std::abs(*m.relative_error) > tolerance;
+}
+
+// "12.5 MiB =" equal as predicted, "12.5 MiB +1.2%" the prediction's error, "~" when the
+// counted one lies among the draws all the same, "!" when not.
+std::string cell(const Metric* m, double tolerance) {
   const auto value = best(m);
   if (!value) return "-";
   std::string text = amount(*value, m->unit);
@@ -98,7 +104,8 @@ std::string cell(const Metric* m) {
   if (!m->simulated) return text;
   if (m->note == "exact") return text + (*m->within_tolerance ? " =" : " !=");
   if (m->relative_error) text += fmt::format(" {:+.1f}%", *m->relative_error * 100);
-  return text + (m->within_tolerance == false ? "!" : "");
+  if (m->within_tolerance == false) return text + "!";
+  return text + (m->within_tolerance && spread_needed(*m, tolerance) ? "~" : "");
 }
 
 class StructureTable {
@@ -279,13 +286,14 @@ class StructureTable {
   }
 
   std::string one_image(const std::string& image, std::size_t begin, std::size_t end) const {
-    std::vector<std::string> heading{image};
+    std::vector<std::string> heading{
+        image + (settings_.fitted(settings_.points[begin]) ? " (fitted on)" : "")};
     for (const auto& [metric, title] : question_.columns) heading.emplace_back(title);
     Table table(heading);
     for (std::size_t i = begin; i < end; ++i) {
       std::vector<std::string> row{design(i)};
       for (const auto& [metric, title] : question_.columns)
-        row.push_back(cell(find(result_.points[i], metric)));
+        row.push_back(cell(find(result_.points[i], metric), settings_.tolerance));
       table.add(row);
     }
     const auto least = best_of(begin, end);
@@ -299,7 +307,7 @@ class StructureTable {
     const Summary& s = result_.summary;
     std::string out =
         "\nnumbers are counted; = equal to the prediction, % error of an expectation, "
-        "! outside the tolerance\n";
+        "~ among nine tenths of the draws, ! outside\n";
     if (s.amounts_equal)
       out += fmt::format("exact    {}\n", *s.amounts_equal ? "all equal" : "NOT equal:");
     for (std::size_t i = 0; i < std::min<std::size_t>(5, s.amount_differences.size()); ++i)
@@ -311,9 +319,38 @@ class StructureTable {
           s.compared, *s.median_abs_relative_error * 100, *s.p90_abs_relative_error * 100,
           *s.max_abs_relative_error * 100, settings_.tolerance * 100, settings_.share * 100,
           *s.within_tolerance ? "within tolerance" : "not within tolerance");
+    out += updates();
     for (const std::string& line : s.not_available) out += "not here " + line + "\n";
     for (const std::string& line : s.failures) out += "failed   " + line + "\n";
     if (s.interrupted) out += "interrupted: what was counted until then\n";
+    return out;
+  }
+
+  // Of what depends on changed files: how near where the model was fitted, and where not.
+  std::string updates() const {
+    std::string out;
+    for (const bool fitted : {true, false})
+      for (const char* name : {"network", "copied"}) {
+        std::vector<double> errors;
+        std::size_t near = 0, among = 0;
+        for (std::size_t i = 0; i < settings_.points.size(); ++i) {
+          const Metric* const m = find(result_.points[i], name);
+          if (settings_.fitted(settings_.points[i]) != fitted || m == nullptr ||
+              !m->relative_error || m->note == "exact")
+            continue;
+          errors.push_back(std::abs(*m->relative_error));
+          near += errors.back() <= settings_.tolerance;
+          among += m->within_tolerance == true && spread_needed(*m, settings_.tolerance);
+        }
+        if (errors.empty()) continue;
+        out += fmt::format(
+            "{} {}: {} numbers, error median {:.1f}%, largest {:.1f}%; within {:.0f}%: {}",
+            fitted ? "fitted  " : "held out",
+            name == std::string_view("network") ? "to fetch" : "to copy ", errors.size(),
+            quantile(errors, 0.5) * 100, quantile(errors, 1) * 100, settings_.tolerance * 100,
+            near);
+        out += fitted ? ", not judged\n" : fmt::format(", else among the draws: {}\n", among);
+      }
     return out;
   }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -90,7 +91,7 @@ std::vector<ListedFile> read_list(const fs::path& file) {
 constexpr std::uint64_t kRebuiltOneIn = 12, kEditUnit = 32768, kEditBytes = 64;
 
 struct Edits {
-  bool changed = false, grows = false;
+  bool rebuilt = false, changed = false, grows = false;
   std::uint64_t seed = 0;
 };
 
@@ -98,7 +99,8 @@ Edits edits_of(const ListedFile& f, std::uint64_t version) {
   Edits e;
   if (version == 0) return e;
   Random package(version, f.package + 1);
-  if (package.below(kRebuiltOneIn) != 0) return e;
+  e.rebuilt = package.below(kRebuiltOneIn) == 0;
+  if (!e.rebuilt) return e;
   Random file(version, f.digest);
   e.changed = file.below(2) == 0;
   e.grows = e.changed && file.below(2) == 0;
@@ -131,6 +133,11 @@ void write_content(std::ofstream& out, const ListedFile& f, const Edits& e, std:
   }
 }
 
+fs::file_time_type made_at(std::uint64_t version) {
+  return std::chrono::file_clock::from_sys(
+      std::chrono::sys_seconds(std::chrono::days(20000 + version)));
+}
+
 void write_file(const fs::path& root, const ListedFile& f, std::uint64_t version, bool content) {
   const fs::path file = root.string() + f.path;
   fs::create_directories(file.parent_path());
@@ -141,9 +148,13 @@ void write_file(const fs::path& root, const ListedFile& f, std::uint64_t version
   out.close();
   if (!out) throw RunError(file.string() + ": cannot be written; is the disk full?");
   if (!content) fs::resize_file(file, size);
+  // Files of rebuilt packages get another time, all others keep theirs.
+  fs::last_write_time(file, made_at(e.rebuilt ? version : 0));
 }
 
 }  // namespace
+
+bool invented(const std::string& name) { return std::regex_match(name, list_name()); }
 
 std::string check_tree_name(const std::string& name) {
   std::smatch m;
@@ -177,6 +188,9 @@ fs::path StructureTrees::make_list(const std::string& name) {
     check_interrupt();
     write_file(root, f, version, content_);
   }
+  for (const auto& entry : fs::recursive_directory_iterator(root))
+    if (entry.is_directory()) fs::last_write_time(entry.path(), made_at(0));
+  fs::last_write_time(root, made_at(0));
   return root;
 }
 

@@ -24,6 +24,9 @@ struct StructureTree {
   zar::Selection selection;
 };
 
+// Whether it is made from a list.
+bool invented(const std::string& name);
+
 // "" when `name` is well formed, else what is wrong with it.
 std::string check_tree_name(const std::string& name);
 

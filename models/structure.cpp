@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "models/statistics.h"
+#include "models/structure_layout.h"
 #include "models/structure_parts.h"
 
 namespace missive {
@@ -13,6 +15,18 @@ using namespace structure;
 
 namespace {
 
+// Items of an image by class, as packing leaves them.
+struct Items {
+  double small_pages = 0;  // bundles
+  double small_items = 0;
+  std::uint64_t medium_pages = 0, mediums = 0;  // below a block, on pages
+  std::vector<std::uint64_t> large;             // on blocks
+  bool exact = false;
+  double count() const {
+    return small_items + static_cast<double>(mediums) + static_cast<double>(large.size());
+  }
+};
+
 void pack_bundles(const StructureFacts& f, const StructureDesign& d, Items& items) {
   std::vector<std::uint64_t> small;
   std::map<std::uint32_t, std::uint64_t> groups;
@@ -20,7 +34,7 @@ void pack_bundles(const StructureFacts& f, const StructureDesign& d, Items& item
     if (file.size >= kPage) continue;
     small.push_back(file.size);
     ++groups[d.packing == "directory" ? file.directory
-             : d.packing == "launch"  ? std::uint32_t{file.ranked}
+             : d.packing == "launch"  ? std::uint32_t{file.rank != FileFact::kNever}
                                       : 0];
   }
   if (small.empty()) return;
@@ -63,136 +77,6 @@ Items pack(const StructureFacts& f, const StructureDesign& d) {
   return items;
 }
 
-std::uint64_t metadata_of(const StructureFacts& f, const StructureDesign& d, double items) {
-  const std::array<std::uint64_t, 7> lengths = {
-      f.entries * 40,
-      f.strings,
-      f.extras * 24,
-      f.extents * 24,
-      f.absent * 8,
-      f.runs * 12,
-      d.units == "blocks" ? 0 : static_cast<std::uint64_t>(std::llround(items)) * 16};
-  std::uint64_t at = 256;
-  for (const std::uint64_t length : lengths) at = up(at, 8) + length;
-  return at;
-}
-
-// Rods on blocks, by descending length, each with ten wishes.
-class HashedPlacement {
- public:
-  static constexpr int kWishes = 10;
-
-  HashedPlacement(double blocks, double front) : sites_(blocks) {
-    // A wish beyond the end is folded to the lower half of the next power of two, so that places
-    // there are wished for twice as often.
-    const double half = std::exp2(std::ceil(std::log2(blocks)) - 1);
-    high_ = std::max(0.0, 2 * (blocks - half));
-    const double low = blocks - high_;
-    share_high_ = high_ / (high_ + 2 * low);
-    used_high_ = high_ > 0 ? front * high_ / blocks : 0;
-    used_low_ = front - used_high_;
-    rods_ = 1;
-  }
-  // Chance that one more rod of `length` blocks finds a place; and takes it with that chance.
-  // `stays`: chance that it finds the same place when `renewed` of all places are taken otherwise.
-  double place(double length, double renewed, double& stays) {
-    const double p_high = chance(high_, used_high_, length);
-    const double p_low = chance(sites_ - high_, used_low_, length);
-    const double p = share_high_ * p_high + (1 - share_high_) * p_low;
-    const double blocked = 1 - p;
-    double found = 0;
-    stays = 0;
-    const double undisturbed = (1 - renewed * blocked) * (p > 0 ? 1 : 0);
-    const double still_blocked = 1 - renewed * p;
-    for (int i = 0; i < kWishes; ++i) {
-      const double here = std::pow(blocked, i) * p;
-      found += here;
-      stays += here * std::pow(still_blocked, i) * undisturbed;
-    }
-    if (p > 0) {
-      used_high_ += length * found * share_high_ * p_high / p;
-      used_low_ += length * found * (1 - share_high_) * p_low / p;
-    }
-    rods_ += found;
-    return found;
-  }
-  double free() const { return std::max(0.0, sites_ - used_high_ - used_low_); }
-  double rods() const { return rods_; }
-
- private:
-  double chance(double sites, double used, double length) const {
-    if (sites <= 0) return 0;
-    const double free = std::max(0.0, sites - used);
-    const double rods = rods_ * sites / sites_;
-    // The site is free, and so is each that follows: gaps are geometric.
-    return free / sites * std::pow(free / (free + rods), length - 1);
-  }
-  double sites_, high_ = 0, share_high_ = 0, used_high_ = 0, used_low_ = 0, rods_ = 0;
-};
-
-struct HashedResult {
-  double scrap = 0, end = 0, kept_bytes = 0;
-};
-
-// Larger files without a place of their own go into the holes that are long enough, else behind.
-double overflow(const std::vector<std::pair<double, double>>& large_scrap,
-                const HashedPlacement& placed, double block) {
-  double behind = 0, free = placed.free();
-  const double rods = placed.rods();
-  for (const auto& [blocks, expected] : large_scrap) {
-    const double holes = free > 0 ? rods * std::pow(free / (free + rods), blocks) : 0;
-    if (holes >= 1 && free >= blocks)
-      free -= blocks * expected;
-    else
-      behind += blocks * expected * block;
-  }
-  return behind;
-}
-
-HashedResult place_hashed(const StructureFacts& f, const StructureDesign& d, const Items& items,
-                          std::uint64_t start) {
-  struct Rod {
-    double bytes;
-    bool same;
-  };
-  std::vector<Rod> rods;
-  double total = 0;
-  const auto add = [&](double bytes, bool same) {
-    rods.push_back({bytes, same});
-    total += bytes;
-  };
-  bool small_same = f.gone.empty();
-  for (const FileFact& file : f.files) {
-    if (d.packing == "off" || file.size >= kPage)
-      add(static_cast<double>(up(file.size, kPage)), file.change == FileChange::same);
-    else
-      small_same &= file.change == FileChange::same;
-  }
-  for (int i = 0; i < static_cast<int>(items.small_items); ++i)
-    add(items.small_pages / items.small_items * kPage, small_same);
-  std::sort(rods.begin(), rods.end(), [](const Rod& a, const Rod& b) { return a.bytes > b.bytes; });
-  const double block = static_cast<double>(d.block_size);
-  const double canvas = std::ceil((static_cast<double>(start) + total * 1.06) / block) * block;
-  HashedPlacement placement(canvas / block, static_cast<double>(start) / block);
-  HashedResult r;
-  // Blocks that hold something else than in the other image: new content, and what it displaced,
-  // which displaces others in turn.
-  double placed = 0, renewed = 0;
-  std::vector<std::pair<double, double>> large_scrap;
-  for (const Rod& rod : rods) {
-    const double length = std::ceil(rod.bytes / block);
-    double stays = 0;
-    const double found = placement.place(length, placed > 0 ? renewed / placed : 0, stays);
-    r.scrap += 1 - found;
-    if (rod.bytes >= block) large_scrap.emplace_back(length, 1 - found);
-    if (rod.same) r.kept_bytes += stays * rod.bytes;
-    placed += length * found;
-    renewed += length * (found - (rod.same ? stays : 0));
-  }
-  r.end = canvas + overflow(large_scrap, placement, block);
-  return r;
-}
-
 // Distinct blocks that hold pages of the start.
 double start_blocks(const StructureFacts& f, const StructureDesign& d, const Items& items) {
   double blocks = 0, hits = 0;
@@ -222,6 +106,33 @@ double start_blocks(const StructureFacts& f, const StructureDesign& d, const Ite
 }
 
 }  // namespace
+
+std::uint64_t structure::metadata_of(const StructureFacts& f, const StructureDesign& d,
+                                     double items) {
+  const std::array<std::uint64_t, 7> lengths = {
+      f.entries * 40,
+      f.strings,
+      f.extras * 24,
+      f.extents * 24,
+      f.absent * 8,
+      f.runs * 12,
+      d.units == "blocks" ? 0 : static_cast<std::uint64_t>(std::llround(items)) * 16};
+  std::uint64_t at = 256;
+  for (const std::uint64_t length : lengths) at = up(at, 8) + length;
+  return at;
+}
+
+std::pair<double, bool> structure::items_of(const StructureFacts& f, const StructureDesign& d) {
+  return {pack(f, d).count(), d.packing != "greedy"};
+}
+
+Predicted mean_of(std::vector<double> draws) {
+  Predicted p;
+  for (const double d : draws) p.value += d / static_cast<double>(draws.size());
+  const double low = quantile(draws, 0.05), high = quantile(std::move(draws), 0.95);
+  if (low < high) p.spread = {low, high};
+  return p;
+}
 
 BundlePages::BundlePages(const std::vector<std::uint64_t>& sizes) {
   std::vector<double> share(kSlots + 1, 0.0);
@@ -292,52 +203,65 @@ double partial_proof(std::uint64_t leaves, std::uint64_t proven,
   return digests;
 }
 
-StructurePrediction predict_structure(const StructureFacts& f, const StructureDesign& d,
-                                      const BlockSurvival* survival) {
+namespace {
+
+struct Length {
+  std::optional<Predicted> end, scrap_items;
+};
+
+// Bytes of the image, padding included.
+Length length_of(const StructureFacts& f, const StructureDesign& d, const Items& items,
+                 std::uint64_t metadata) {
+  Length length;
+  if (d.placement == "in-order") {
+    const double block = static_cast<double>(d.block_size);
+    const double shared =
+        (items.small_pages + static_cast<double>(items.medium_pages)) * static_cast<double>(kPage);
+    double end =
+        static_cast<double>(up(metadata, d.block_size)) + std::ceil(shared / block) * block;
+    for (const std::uint64_t size : items.large) end += static_cast<double>(up(size, d.block_size));
+    length.end = Predicted{end, items.exact};
+    return length;
+  }
+  const bool drawn = d.placement == "stable";
+  std::vector<double> ends, scraps;
+  for (std::uint64_t draw = 0; draw < (drawn ? kDraws : 1); ++draw) {
+    const auto layout = lay_out(f, d, metadata, PageKeys(), draw);
+    if (!layout) return length;
+    ends.push_back(static_cast<double>(layout->end));
+    scraps.push_back(static_cast<double>(layout->scrap_items));
+  }
+  length.end = mean_of(ends);
+  length.end->exact = !drawn;
+  if (drawn) length.scrap_items = mean_of(scraps);
+  return length;
+}
+
+}  // namespace
+
+StructurePrediction predict_structure(const StructureFacts& f, const StructureDesign& d) {
   StructurePrediction p;
-  Items items = pack(f, d);
-  const double count = items.small_items + static_cast<double>(items.mediums + items.large.size());
-  const std::uint64_t metadata = metadata_of(f, d, count);
+  const Items items = pack(f, d);
+  const std::uint64_t metadata = metadata_of(f, d, items.count());
   const bool counted = d.units == "blocks" || d.packing != "greedy";
   p.metadata = Predicted{static_cast<double>(metadata), counted};
-  const std::uint64_t start = up(metadata, d.block_size);
-  double content = 0;
-  for (const FileFact& file : f.files) content += static_cast<double>(file.size);
+  const Length length = length_of(f, d, items, metadata);
+  if (!length.end) return p;
+  p.scrap_items = length.scrap_items;
+  p.image = length.end;
+  double other = static_cast<double>(metadata);
+  for (const FileFact& file : f.files) other += static_cast<double>(file.size);
+  p.padding = p.image;
+  p.padding->value -= other;
+  if (p.padding->spread) p.padding->spread->first -= other, p.padding->spread->second -= other;
 
   const double block = static_cast<double>(d.block_size);
-  const double shared =
-      (items.small_pages + static_cast<double>(items.medium_pages)) * static_cast<double>(kPage);
-  double room = 0, blocks = 0, pages = 0;
-  for (const std::uint64_t size : items.large) {
-    blocks += static_cast<double>(up(size, d.block_size));
-    pages += static_cast<double>(up(size, kPage));
-  }
-  room = blocks - pages;
-  double end = static_cast<double>(start);
-  bool exact = items.exact;
-  if (d.placement == "in-order") {
-    end += std::ceil(shared / block) * block + blocks;
-  } else if (d.placement == "greedy") {
-    end += std::ceil(
-               (pages + std::max(shared, std::min(room, shared)) + std::max(0.0, room - shared)) /
-               block) *
-           block;
-    exact = false;
-  } else if (d.placement == "stable") {
-    const HashedResult r = place_hashed(f, d, items, start);
-    p.scrap_items = Predicted{r.scrap, false};
-    end = r.end;
-    exact = false;
-    if (f.pair) p.copied = Predicted{std::max(0.0, end - r.kept_bytes), false};
-  } else {
-    return p;  // "launch": the order decides
-  }
-  p.image = Predicted{end, exact};
-  p.padding = Predicted{end - content - static_cast<double>(metadata), exact};
   if (d.units == "blocks")
-    p.units = Predicted{std::round(end / block), exact};
+    p.units = Predicted{std::round(p.image->value / block), p.image->exact};
   else if (d.units == "strings")
-    p.units = Predicted{std::floor(static_cast<double>(start) / block) + count, counted};
+    p.units = Predicted{
+        std::floor(static_cast<double>(up(metadata, d.block_size)) / block) + items.count(),
+        counted};
   if (p.units) {
     const auto units = static_cast<std::uint64_t>(p.units->value);
     const double record = d.units == "blocks" ? 32 : 40;
@@ -348,9 +272,6 @@ StructurePrediction predict_structure(const StructureFacts& f, const StructureDe
   if (f.runs > 0 && d.placement == "in-order" &&
       (d.packing == "off" || d.packing == "page" || d.packing == "path"))
     p.start_blocks = Predicted{start_blocks(f, d, items), d.packing == "off"};
-  if (f.pair && d.units != "cdc" && d.placement == "in-order" &&
-      (d.packing == "path" || d.packing == "page" || d.packing == "off"))
-    p.network = Predicted{network_bytes(f, d, items, start, survival), false};
   return p;
 }
 

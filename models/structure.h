@@ -1,21 +1,25 @@
 #pragma once
-// What an image of given files is made of, predicted from their sizes: bytes of metadata, padding,
-// recipe, tree and proof, what a start fetches, and what a client that holds another image lacks.
-// Nothing is packed or placed and no content is looked at; the order of the files does not count.
+// What an image of given files is made of, predicted from a manifest: sizes, their order, and which
+// contents are equal. Bytes of metadata, padding, recipe, tree and proof; what a start fetches;
+// what a client that holds another image lacks. No content is read.
 //
-// Exact where the sizes decide alone (packings "off" and "page" and everything that follows from
-// their length; the number of strings); an expectation elsewhere:
+// Exact where the manifest decides alone: packings "off" and "page" and everything that follows
+// from their length; the number of strings; placements "greedy" and "launch", laid out page by page
+// (models/structure_layout.h). An expectation elsewhere:
 //
 //   bundles of small files   next-fit into pages of 512 slots of 8 bytes, sizes drawn independently
 //                            from the image's own: a Markov chain over the fill of a page
 //   greedy packing           a fluid: small files flow into the last pages of the others
 //   partial proofs           gaps between the proven blocks lie anywhere, against the tree's nodes
-//   consistent hashing       rods on a ring of blocks, gaps geometric (a lattice gas of hard rods)
-//   blocks of changed files  Weibull: a block of B bytes survives with exp(-(B / b)^g)
+//   consistent hashing       laid out with drawn hashes, several times
+//   updates                  both images laid out; which pages of a changed file survive is drawn
+//                            from how other files changed (models/structure_update.h)
 //
-// All sizes are in bytes. The layout's constants are those of docs/zarfile-format.md.
+// Drawn answers come with the interval that holds nine draws in ten. All sizes are in bytes. The
+// layout's constants are those of docs/zarfile-format.md.
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,19 +30,29 @@ namespace missive {
 enum class FileChange { same, changed, fresh };  // against the image that is there already
 
 struct FileFact {
+  static constexpr std::uint32_t kNever = std::numeric_limits<std::uint32_t>::max();
   std::uint64_t size = 0;       // at least 1
+  std::uint64_t content = 0;    // equal contents have the same number, in all images
   std::uint32_t directory = 0;  // files of one directory have the same number
-  bool ranked = false;          // the recorded start reads it
+  std::uint32_t rank = kNever;  // when the recorded start first reads it: 0, 1, 2, ...
   std::vector<std::pair<std::uint32_t, std::uint32_t>> touched;  // page, pages: of that start
   FileChange change = FileChange::fresh;
-  std::uint64_t old_size = 0;  // of `changed`: in the other image
+  std::uint64_t old_size = 0, old_content = 0;  // of `changed`: in the other image
+};
+
+// A record of the index: file, directory or link.
+struct EntryFact {
+  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+  std::uint64_t name = 0;      // equal names and targets have the same number
+  std::uint64_t stamp = 0;     // likewise kind, mode, time and size
+  std::uint32_t texts = 0;     // bytes of its name and target
+  std::uint32_t file = kNone;  // index into the files
 };
 
 struct StructureFacts {
-  std::vector<FileFact> files;  // stored content: hard links once, empty files not at all
+  std::vector<FileFact> files;   // in path order; hard links once, empty files not at all
+  std::vector<EntryFact> index;  // in path order; needed for updates only
   std::uint64_t entries = 0, strings = 0, extras = 0, extents = 0, absent = 0, runs = 0;
-  std::vector<std::uint64_t> gone;  // sizes of the other image's files that are not here
-  bool pair = false;                // there is another image
 };
 
 struct StructureDesign {
@@ -46,28 +60,24 @@ struct StructureDesign {
   std::string packing = "path", placement = "in-order", units = "blocks";
 };
 
-// A prediction, and whether it is to be equal or only near.
+// A prediction, and whether it is to be equal or only near. Of draws: their mean and what nine in
+// ten of them lie between.
 struct Predicted {
   double value = 0;
   bool exact = false;
+  std::optional<std::pair<double, double>> spread = std::nullopt;
 };
+Predicted mean_of(std::vector<double> draws);
 
-// Survival of the blocks of a changed file.
-struct BlockSurvival {
-  double scale = 0, shape = 0;  // bytes, -
-  double of(double block_bytes) const;
-};
-// Through the survival of blocks of two sizes. Throws std::domain_error unless both lie in (0, 1).
-BlockSurvival fit_survival(double block_a, double survival_a, double block_b, double survival_b);
-
-// Nothing where the model has no answer: number of content-defined units, layouts of "launch".
+// Nothing where the model has no answer: number of content-defined units, packings that placements
+// other than "in-order" are not laid out for.
 struct StructurePrediction {
   std::optional<Predicted> metadata, padding, image, units, recipe, tree, proof, start_blocks;
-  std::optional<Predicted> scrap_items, network, copied;
-  std::optional<Predicted> start_proof;  // where the caller knows the gaps
+  std::optional<Predicted> scrap_items;
+  std::optional<Predicted> network, copied;  // predict_update()
+  std::optional<Predicted> start_proof;      // where the caller knows the gaps
 };
-StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design,
-                                      const BlockSurvival* survival);
+StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design);
 
 // Expected pages of `count` small files (each below a page) packed one behind the other.
 class BundlePages {
@@ -79,15 +89,6 @@ class BundlePages {
   std::vector<double> pages_;  // after 0, 1, 2 ... files
   double slope_ = 0;
 };
-
-// A file of a bundle that has another size (0: is not there) than in another image of the same
-// files: pages that differ until both packings break a page before the same file again, and the
-// chance that the number of pages is another then. Averages over draws with fixed seeds.
-struct BundleDamage {
-  double pages = 0, shift = 0;
-};
-BundleDamage bundle_damage(const std::vector<std::uint64_t>& sizes,
-                           const std::vector<std::pair<std::uint64_t, std::uint64_t>>& changes);
 
 std::uint64_t tree_nodes(std::uint64_t leaves, std::uint64_t degree);
 std::uint64_t leaf_proof(std::uint64_t leaves, std::uint64_t degree);  // digests

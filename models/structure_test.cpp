@@ -21,7 +21,7 @@ StructurePrediction predict(const StructureFacts& f, const std::string& packing,
   StructureDesign d;
   d.packing = packing;
   d.placement = placement;
-  return predict_structure(f, d, nullptr);
+  return predict_structure(f, d);
 }
 
 TEST(Structure, WithoutPackingEveryFileTakesWholeBlocks) {
@@ -61,16 +61,6 @@ TEST(Structure, ABundleOfMixedFilesIsWhatPackingThemGives) {
   EXPECT_NEAR(predicted / static_cast<double>(pages), 1, 0.01);
 }
 
-TEST(Structure, AChangeThatKeepsItsRoomDamagesOnePageAndMovesNothing) {
-  const std::vector<std::uint64_t> sizes{100, 900, 2000, 3000};
-  const BundleDamage same = bundle_damage(sizes, {{897, 900}});
-  EXPECT_NEAR(same.pages, 1, 1e-9);
-  EXPECT_DOUBLE_EQ(same.shift, 0);
-  const BundleDamage other = bundle_damage(sizes, {{0, 3000}});
-  EXPECT_GT(other.pages, 1);
-  EXPECT_GT(other.shift, 0);
-}
-
 TEST(Structure, TreesOfTheDocumentsExample) {
   EXPECT_EQ(tree_nodes(1600, 128), 13u + 1u);
   EXPECT_EQ(leaf_proof(1600, 128), 127u + 12u);
@@ -83,24 +73,31 @@ TEST(Structure, AProofOfAllNeedsNoSiblingAndOneOfOneNeedsAll) {
   EXPECT_NEAR(partial_proof(1024, 1, {500, 523}, 4), 15, 2);
 }
 
-TEST(Structure, SurvivalGoesThroughBothSizesAndRefusesOthers) {
-  const BlockSurvival s = fit_survival(4096, 0.9, 65536, 0.4);
-  EXPECT_NEAR(s.of(4096), 0.9, 1e-12);
-  EXPECT_NEAR(s.of(65536), 0.4, 1e-12);
-  EXPECT_GT(s.of(16384), 0.4);
-  EXPECT_LT(s.of(16384), 0.9);
-  EXPECT_THROW(fit_survival(4096, 1, 65536, 0.4), std::domain_error);
+TEST(Structure, ARecordedStartComesFirstWhereItsOrderPlaces) {
+  StructureFacts f = facts({5000, 70000, 6000});
+  f.files[1].rank = 0;
+  // A block of metadata, two of the file that is needed, one of the two others.
+  const auto p = predict(f, "path", "launch");
+  EXPECT_TRUE(p.image->exact);
+  EXPECT_EQ(p.image->value, 65536.0 * 3);  // the others fit the rest of its last block
+  EXPECT_FALSE(predict(f, "greedy", "launch").image);
 }
 
-TEST(Structure, WhereNothingChangedNothingIsFetched) {
-  StructureFacts f = facts({100, 5000, 70000, 200000});
-  f.pair = true;
-  for (FileFact& file : f.files) file.change = FileChange::same;
-  EXPECT_NEAR(predict(f, "path").network->value, 0, 1);
+TEST(Structure, LargestFirstFillsTheRestOfABlock) {
+  // 60,000 bytes leave a page, which 4,000 take; packed by path they would follow each other too.
+  const auto p = predict(facts({60000, 65536, 5000, 4000}), "page", "greedy");
+  EXPECT_TRUE(p.image->exact);
+  EXPECT_EQ(p.image->value, 65536.0 * 4);
 }
 
-TEST(Structure, LaunchOrderIsNotPredicted) {
-  EXPECT_FALSE(predict(facts({1, 5000}), "path", "launch").image);
+TEST(Structure, DrawnNumbersSayHowTheySpread) {
+  std::vector<double> draws(101);
+  for (std::size_t i = 0; i < draws.size(); ++i) draws[i] = static_cast<double>(100 - i);
+  const Predicted p = mean_of(draws);
+  EXPECT_NEAR(p.value, 50, 1e-9);
+  EXPECT_NEAR(p.spread->first, 5, 1e-9);
+  EXPECT_NEAR(p.spread->second, 95, 1e-9);
+  EXPECT_FALSE(mean_of({3, 3}).spread);
 }
 
 }  // namespace

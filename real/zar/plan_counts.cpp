@@ -79,13 +79,30 @@ std::vector<PlannedContent> planned_contents(const std::filesystem::path& tree,
     PlannedContent& p = all.emplace_back();
     p.path = content.path;
     p.size = content.size;
-    p.ranked = content.rank != kNever;
+    p.rank = content.rank;
     p.digest = hashes[i];
     for (const std::uint32_t page : pages[i])
       if (!p.touched.empty() && p.touched.back().first + p.touched.back().second == page)
         ++p.touched.back().second;
       else
         p.touched.emplace_back(page, 1);
+  }
+  return all;
+}
+
+std::vector<PlannedEntry> planned_entries(const std::filesystem::path& tree,
+                                          const Selection& selection) {
+  BuildOptions options;
+  options.packing = kPackingPage.name;
+  const Planned planned(tree, selection, options);
+  std::vector<PlannedEntry> all;
+  for (const std::uint32_t i : planned.plan.order) {
+    const TreeEntry& e = planned.tree.entries()[i];
+    PlannedEntry& p = all.emplace_back();
+    p.path = e.path(), p.target = e.target();
+    p.size = e.size, p.mtime_ns = e.mtime_ns;
+    p.mode = e.mode, p.kind = static_cast<std::uint32_t>(e.kind);
+    if (e.size > 0) p.content = content_of(planned.plan, planned.tree, i);
   }
   return all;
 }

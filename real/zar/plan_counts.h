@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "real/zar/builder.h"
+#include "real/zar/packing.h"
 
 namespace missive::zar {
 
@@ -16,9 +17,18 @@ namespace missive::zar {
 struct PlannedContent {
   std::string path;
   std::uint64_t size = 0;
-  bool ranked = false;                                           // the recorded start reads it
+  std::uint32_t rank = kNever;  // when the recorded start first reads it
   std::vector<std::pair<std::uint32_t, std::uint32_t>> touched;  // page, pages; disjoint, sorted
   Digest digest;                                                 // where it was asked for
+};
+
+// What an index record is made of, but for offsets. In path order.
+struct PlannedEntry {
+  std::string path, target;
+  std::uint32_t content = kNever;  // of a file in one piece: index into the planned contents
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::uint32_t mode = 0, kind = 0;
 };
 
 struct PlanCounts {
@@ -33,6 +43,8 @@ PlanCounts count_plan(const std::filesystem::path& tree, const Selection& select
                       const BuildOptions& options);
 std::vector<PlannedContent> planned_contents(const std::filesystem::path& tree,
                                              const Selection& selection, bool digests);
+std::vector<PlannedEntry> planned_entries(const std::filesystem::path& tree,
+                                          const Selection& selection);
 
 // Digests that prove the given leaves (sorted, each once) to somebody who knows the name: siblings
 // of all nodes on their ways to the root, each once.

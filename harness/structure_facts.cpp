@@ -1,0 +1,98 @@
+#include "harness/structure_facts.h"
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "models/structure_layout.h"
+#include "real/zar/plan_counts.h"
+#include "real/zar/wire.h"
+
+namespace missive::harness {
+
+namespace {
+
+std::uint64_t number_of(const zar::Digest& digest) {
+  return zar::load_le<std::uint64_t>(digest.bytes, 0);
+}
+
+std::vector<EntryFact> index_of(const StructureTree& tree) {
+  std::vector<EntryFact> index;
+  const auto number = [](const std::string& text) { return std::hash<std::string>{}(text); };
+  for (const zar::PlannedEntry& e : zar::planned_entries(tree.root, tree.selection)) {
+    EntryFact& fact = index.emplace_back();
+    fact.name = structure::mixed(number(e.path), number(e.target));
+    fact.stamp = structure::mixed(structure::mixed(e.mode, e.kind),
+                                  structure::mixed(static_cast<std::uint64_t>(e.mtime_ns), e.size));
+    fact.texts = static_cast<std::uint32_t>(e.path.size() + e.target.size());
+    fact.file = e.content;
+  }
+  return index;
+}
+
+std::string read_whole(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+StructureFacts structure_facts(const StructureTree& to, const StructureTree* from, bool digests) {
+  const zar::PlanCounts counts = zar::count_plan(to.root, to.selection, {});
+  StructureFacts f;
+  f.entries = counts.entries, f.strings = counts.strings, f.extras = counts.extras;
+  f.extents = counts.extents, f.absent = counts.absent, f.runs = counts.runs;
+  if (digests) f.index = index_of(to);
+  std::unordered_set<std::uint64_t> held;
+  std::unordered_map<std::string, const zar::PlannedContent*> old;
+  std::vector<zar::PlannedContent> before;
+  if (from != nullptr) before = zar::planned_contents(from->root, from->selection, true);
+  for (const zar::PlannedContent& c : before) {
+    held.insert(number_of(c.digest));
+    old.emplace(c.path, &c);
+  }
+  std::unordered_map<std::string, std::uint32_t> directories;
+  for (const auto& c : zar::planned_contents(to.root, to.selection, digests)) {
+    FileFact& file = f.files.emplace_back();
+    file.size = c.size, file.rank = c.rank, file.touched = c.touched;
+    file.content = digests ? number_of(c.digest) : f.files.size();
+    file.directory = directories
+                         .emplace(c.path.substr(0, c.path.rfind('/')),
+                                  static_cast<std::uint32_t>(directories.size()))
+                         .first->second;
+    const auto at = old.find(c.path);
+    if (held.contains(file.content))
+      file.change = FileChange::same;
+    else if (at != old.end())
+      file.change = FileChange::changed, file.old_size = at->second->size,
+      file.old_content = number_of(at->second->digest);
+  }
+  return f;
+}
+
+std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to) {
+  constexpr std::size_t kPage = 4096;
+  std::map<std::uint64_t, EditProfile> found;  // equal contents once
+  std::unordered_map<std::string, zar::PlannedContent> old;
+  for (auto& c : zar::planned_contents(from.root, from.selection, true)) old.emplace(c.path, c);
+  for (const auto& c : zar::planned_contents(to.root, to.selection, true)) {
+    const auto at = old.find(c.path);
+    if (at == old.end() || at->second.digest == c.digest || c.size < kPage) continue;
+    const std::string a = read_whole(from.root.string() + c.path);
+    const std::string b = read_whole(to.root.string() + c.path);
+    EditProfile p;
+    p.content = number_of(c.digest);
+    p.resized = a.size() != b.size();
+    for (std::size_t page = 0; page < b.size(); page += kPage)
+      p.kept.push_back(page < a.size() && b.compare(page, kPage, a, page, kPage) == 0);
+    found.emplace(p.content, std::move(p));
+  }
+  std::vector<EditProfile> profiles;
+  for (auto& [content, p] : found) profiles.push_back(std::move(p));
+  return profiles;
+}
+
+}  // namespace missive::harness

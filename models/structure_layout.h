@@ -1,0 +1,62 @@
+#pragma once
+// An image page by page, laid out from what a manifest says of its files: names' order, sizes, and
+// which contents are equal. No content is read. Two images of which a page has the same key have
+// the same bytes there.
+//
+// Packing and placement follow docs/zarfile-format.md and are exact, with one exception: where
+// hashes of contents decide (placement "stable"), others are drawn, by `draw`, and the layout is
+// one of those that could have been. Written apart from the builder, which it is held against.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "models/structure.h"
+
+namespace missive::structure {
+
+// What is hashed as a whole: a block, or (units "strings") a file or bundle.
+struct LaidUnit {
+  std::uint64_t offset = 0, bytes = 0, key = 0;
+};
+
+struct Layout {
+  std::uint64_t content_start = 0, end = 0, content_end = 0;  // bytes; `end` in whole blocks
+  std::uint64_t scrap_items = 0;
+  std::vector<LaidUnit> units;
+};
+
+// Keys of a file's pages, 0 .. number - 1, from that of its content. Where a page of a changed file
+// survived, its key is that of the older file's.
+class PageKeys {
+ public:
+  virtual ~PageKeys() = default;
+  virtual std::uint64_t of(const FileFact& file, std::uint64_t page) const;
+};
+
+// Items, as a packing leaves them.
+struct LaidItem {
+  std::uint64_t size = 0, key = 0;
+  std::uint32_t rank = FileFact::kNever;
+  bool small = false, on_block = false;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> members;  // file, offset; by offset
+};
+
+// Where items lie, and how many found no place of their own.
+struct LaidPlaces {
+  std::vector<std::uint64_t> offsets;
+  std::uint64_t end = 0, scrap_items = 0;
+};
+LaidPlaces place_by_hash(const std::vector<LaidItem>& items, std::uint64_t start,
+                         std::uint64_t block_size, std::uint64_t draw);
+
+// Nothing where packing or units are none of those above: packings "off", "page", "path"; units
+// "blocks", "strings". `metadata`: bytes in front.
+std::optional<Layout> lay_out(const StructureFacts& facts, const StructureDesign& design,
+                              std::uint64_t metadata, const PageKeys& keys, std::uint64_t draw);
+
+// A number that has nothing to do with those it is made of: the finaliser of MurmurHash3 (Appleby,
+// public domain) over their sum.
+std::uint64_t mixed(std::uint64_t a, std::uint64_t b);
+
+}  // namespace missive::structure
