@@ -50,11 +50,12 @@ bool flag(std::byte b, const std::string& where) {
 class Exchange {
  public:
   Exchange(UniqueFd& socket, std::chrono::milliseconds limit, Message request, const char* name,
-           std::span<const std::byte> payload)
+           std::span<const std::byte> payload, std::span<const std::byte> body = {})
       : socket_(socket), deadline_(limit), where_(std::string("cache: ") + name) {
     if (!socket_) throw RunError(where_ + ": the connection was given up after an error");
     guarded([&] {
       wire::send_message(socket_.get(), request, payload, -1, deadline_, where_);
+      wire::send_bytes(socket_.get(), body, deadline_, where_);
       answer_ =
           wire::receive_message(socket_.get(), request == Message::get_sealed, deadline_, where_);
       if (answer_.type == Message::error) throw RunError(where_ + ": " + text_of(answer_.payload));
@@ -189,6 +190,49 @@ void Client::put_tag(const zar::Digest& key, std::span<const std::byte> value) {
 
 std::vector<std::byte> Client::stat() {
   return std::move(Exchange(socket_, deadline_, Message::stat, "stat", {}).answer().payload);
+}
+
+namespace {
+
+// What follows an answer on the socket: announced to be `announced` bytes, of which exactly
+// `length` are taken.
+std::vector<std::byte> receive_body(Exchange& x, std::uint64_t announced, std::uint64_t length,
+                                    const char* what) {
+  x.guarded([&] {
+    if (announced != length) {
+      throw RunError(x.where() + ": " + what + " has " + std::to_string(announced) +
+                     " bytes instead of " + std::to_string(length));
+    }
+  });
+  std::vector<std::byte> body(length);
+  x.receive(body);
+  return body;
+}
+
+}  // namespace
+
+std::vector<std::byte> Client::get_recipe(const zar::Digest& image, std::uint64_t length) {
+  Exchange x(socket_, deadline_, Message::get_recipe, "get_recipe", image.bytes);
+  return receive_body(x, load_le<std::uint64_t>(x.payload(8)), length, "the recipe");
+}
+
+std::optional<std::vector<std::byte>> Client::get_block_tags(const zar::Digest& image,
+                                                             std::uint64_t length) {
+  Exchange x(socket_, deadline_, Message::get_block_tags, "get_block_tags", image.bytes);
+  const std::byte* p = x.payload(9);
+  bool found = false;
+  x.guarded([&] { found = flag(p[0], x.where()); });
+  const auto announced = load_le<std::uint64_t>(p + 1);
+  if (found) return receive_body(x, announced, length, "the record");
+  if (announced != 0) x.guarded([&] { x.malformed(); });
+  return std::nullopt;
+}
+
+void Client::put_block_tags(const zar::Digest& image, std::span<const std::byte> record) {
+  std::vector<std::byte> payload(image.bytes.begin(), image.bytes.end());
+  append_le(payload, static_cast<std::uint64_t>(record.size()));
+  Exchange(socket_, deadline_, Message::put_block_tags, "put_block_tags", payload, record)
+      .payload(0);
 }
 
 void Client::forget_assembled() {

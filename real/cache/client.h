@@ -54,6 +54,14 @@ class Client {
   // The untrusted key-value store for tags. Values up to 4 KiB.
   std::optional<std::vector<std::byte>> get_tag(const zar::Digest& key);
   void put_tag(const zar::Digest& key, std::span<const std::byte> value);
+  // The recipe of an image, which must have exactly `length` bytes; the caller knows from the
+  // signed shape how many. Not checked.
+  std::vector<std::byte> get_recipe(const zar::Digest& image, std::uint64_t length);
+  // The record of block tags of an image, exactly `length` bytes as the signed shape says; nothing
+  // when there is none.
+  std::optional<std::vector<std::byte>> get_block_tags(const zar::Digest& image,
+                                                       std::uint64_t length);
+  void put_block_tags(const zar::Digest& image, std::span<const std::byte> record);
   // Drops assembled images (memory only): the next assemble works again.
   void forget_assembled();
   // What the cache says of itself, as text for decode_metrics() (metrics.h).

@@ -3,6 +3,7 @@
 
 #include "real/cache/client.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <fcntl.h>
@@ -39,10 +40,12 @@ void send_with_descriptors(int socket, std::span<const std::byte> bytes, std::si
   ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+constexpr unsigned kCalls = 11;
+
 void call(cache::Client& client, unsigned which) {
   static const zar::Digest image{};
   std::array<std::byte, 64> into{};
-  switch (which % 8) {
+  switch (which % kCalls) {
     case 0:
       client.lookup(image);
       break;
@@ -65,8 +68,18 @@ void call(cache::Client& client, unsigned which) {
     case 6:
       client.put_tag(image, into);
       break;
-    default:
+    case 7:
       client.forget_assembled();
+      break;
+    case 8:
+      require(client.get_recipe(image, 96).size() == 96, "as long as the shape says");
+      break;
+    case 9:
+      if (const auto tags = client.get_block_tags(image, 96))
+        require(tags->size() == 96, "as long as the shape says");
+      break;
+    default:
+      client.put_block_tags(image, into);
   }
 }
 
@@ -79,20 +92,26 @@ void run(std::span<const std::byte> input) {
   send_with_descriptors(peer.get(), input.subspan(2), std::to_integer<unsigned>(input[1]) % 7);
   ::shutdown(peer.get(), SHUT_WR);
   accepts([&] {
-    for (unsigned i = 0; i < 8; ++i) call(client, std::to_integer<unsigned>(input[0]) + i);
+    for (unsigned i = 0; i < kCalls; ++i) call(client, std::to_integer<unsigned>(input[0]) + i);
   });
 }
 
 std::vector<Bytes> seeds() {
-  const std::size_t lengths[] = {10, 24, 8, 0, 8, 89, 0, 0};
+  const std::size_t lengths[kCalls] = {10, 24, 8, 0, 8, 89, 0, 0, 8, 9, 0};
   std::vector<Bytes> all;
   Bytes session{std::byte{0}, std::byte{0}};
-  for (unsigned i = 0; i < 8; ++i) {
+  for (unsigned i = 0; i < kCalls; ++i) {
     int ends[2];
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "a pair of sockets");
     const UniqueFd from(ends[0]), to(ends[1]);
     Bytes payload(lengths[i], std::byte{1});
-    if (i == 4) payload = {std::byte{64}, {}, {}, {}, {}, {}, {}, {}};
+    std::size_t body = 0;  // behind the message
+    if (i == 4 || i == 8 || i == 9) {
+      body = i == 4 ? 64 : 96;
+      std::ranges::fill(payload, std::byte{0});
+      payload[i == 9 ? 1 : 0] = static_cast<std::byte>(body);
+      if (i == 9) payload[0] = std::byte{1};
+    }
     cache::wire::send_message(from.get(), cache::wire::reply_to(static_cast<Message>(i + 1)),
                               payload, -1, cache::wire::Deadline(std::chrono::milliseconds(1'000)),
                               "seed");
@@ -100,7 +119,7 @@ std::vector<Bytes> seeds() {
     require(::recv(to.get(), wire.data(), wire.size(), MSG_WAITALL) ==
                 static_cast<ssize_t>(wire.size()),
             "a seed");
-    if (i == 4) wire.resize(wire.size() + 64);
+    wire.resize(wire.size() + body);
     Bytes single{static_cast<std::byte>(i), static_cast<std::byte>(i == 3)};
     single.insert(single.end(), wire.begin(), wire.end());
     all.push_back(single);

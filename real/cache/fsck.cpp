@@ -176,7 +176,7 @@ void Check::check_tags() {
     record.resize(kHead);
     read_at(fd.get(), record, at, where_);
     const auto length = load_le<std::uint32_t>(record.data() + kLengthAt);
-    if (length > size - at - kHead) break;
+    if (length > kMaxTagStoreBytes || length > size - at - kHead) break;
     record.resize(kHead + length);
     read_at(fd.get(), record, at, where_);
     const auto checksum = load_le<std::uint32_t>(record.data() + kChecksumAt);

@@ -44,7 +44,8 @@ zar::Digest digest_in(std::span<const std::byte> payload, bool exactly) {
 struct Answer {
   std::vector<std::byte> payload;
   std::shared_ptr<const Service::Assembled> image;
-  bool as_copy = false;  // the image's bytes follow; else it goes along as a descriptor
+  bool as_copy = false;              // the image's bytes follow; else it goes along as a descriptor
+  std::vector<std::byte> body = {};  // follows the message
 };
 
 // The image through the socket. With sendfile(2) the pages themselves go into the socket's queue:
@@ -93,7 +94,8 @@ struct Server::Impl {
   void end_connections(bool all);
   void serve(int socket);
   bool serve_one(int socket);
-  Answer answer_to(const wire::Received& request);
+  Answer answer_to(const wire::Received& request, int socket);
+  void put_block_tags(const wire::Received& request, int socket);
   std::vector<std::byte> stat() const;
   void send(int socket, Message request, const Answer& answer) const;
   void refuse(int socket, const std::string& why);
@@ -106,7 +108,25 @@ void Server::Impl::act_up(Message request) const {
   while (fault.never_answer == request && !stopping) ::poll(nullptr, 0, 20);
 }
 
-Answer Server::Impl::answer_to(const wire::Received& request) {
+// The record follows the request. One that is not wanted is not read, and nobody could tell where
+// the next request begins: the connection ends.
+void Server::Impl::put_block_tags(const wire::Received& request, int socket) {
+  const zar::Digest image = digest_in(request.payload, false);
+  if (request.payload.size() != image.bytes.size() + 8)
+    throw Malformed("malformed request: wrong length");
+  const auto length = load_le<std::uint64_t>(request.payload.data() + image.bytes.size());
+  const auto blocks = service.blocks_of(image);
+  if (!blocks) throw Malformed("block tags of an image whose recipe is not known; fetch first");
+  const std::uint64_t limit = most_block_tag_bytes(*blocks);
+  if (length > limit)
+    throw Malformed("block tags of " + std::to_string(length) + " bytes; at most " +
+                    std::to_string(limit) + " for an image of this length");
+  std::vector<std::byte> record(length);
+  wire::receive_bytes(socket, record, Deadline(options.io_timeout), kWhere);
+  tags.put(block_tags_key(image), record, limit);
+}
+
+Answer Server::Impl::answer_to(const wire::Received& request, int socket) {
   const auto digest = [&] { return digest_in(request.payload, true); };
   Answer answer;
   std::vector<std::byte>& out = answer.payload;
@@ -149,6 +169,25 @@ Answer Server::Impl::answer_to(const wire::Received& request) {
       if (!request.payload.empty()) throw Malformed("malformed request: wrong length");
       out = stat();
       break;
+    case Message::get_recipe: {
+      auto recipe = store.recipe(digest());
+      if (!recipe) throw RunError("the recipe is not known; fetch first");
+      append_le(out, static_cast<std::uint64_t>(recipe->size()));
+      answer.body = std::move(*recipe);
+      break;
+    }
+    case Message::get_block_tags: {
+      auto record = tags.get(block_tags_key(digest()));
+      if (options.service.misbehaviour.garbage_tags && record)
+        std::ranges::fill(*record, std::byte{0xa5});
+      out.push_back(std::byte{record.has_value()});
+      append_le(out, static_cast<std::uint64_t>(record ? record->size() : 0));
+      if (record) answer.body = std::move(*record);
+      break;
+    }
+    case Message::put_block_tags:
+      put_block_tags(request, socket);
+      break;
     case Message::forget_assembled:
       if (!request.payload.empty()) throw Malformed("malformed request: wrong length");
       service.forget_assembled();
@@ -173,6 +212,7 @@ void Server::Impl::send(int socket, Message request, const Answer& answer) const
   const int descriptor = answer.image && !answer.as_copy ? answer.image->memory.get() : -1;
   wire::send_message(socket, wire::reply_to(request), answer.payload, descriptor, deadline, kWhere);
   if (answer.as_copy) stream_image(socket, *answer.image, deadline);
+  wire::send_bytes(socket, answer.body, deadline, kWhere);
 }
 
 void Server::Impl::refuse(int socket, const std::string& why) {
@@ -191,7 +231,7 @@ bool Server::Impl::serve_one(int socket) {
   act_up(request.type);
   Answer answer;
   try {
-    answer = answer_to(request);
+    answer = answer_to(request, socket);
   } catch (const Malformed& e) {
     refuse(socket, e.what());
     return false;

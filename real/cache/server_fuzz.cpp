@@ -85,11 +85,17 @@ std::vector<Bytes> seeds() {
   const zar::Digest name = recipe().name();
   std::vector<Bytes> all;
   Bytes session;
-  for (unsigned type = 1; type <= 8; ++type) {
+  for (unsigned type = 1; type <= 11; ++type) {
     Bytes payload(name.bytes.begin(), name.bytes.end());
     if (type == 7) payload.resize(60);
     if (type == 8) payload.clear();
+    const std::size_t record = type == 11 ? 112 : 0;  // behind the message
+    if (record > 0) {
+      payload.resize(40);
+      payload[32] = static_cast<std::byte>(record);
+    }
     all.push_back(message(type, payload));
+    all.back().resize(all.back().size() + record);
     session.insert(session.end(), all.back().begin(), all.back().end());
   }
   all.push_back(session);

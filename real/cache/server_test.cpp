@@ -505,5 +505,43 @@ TEST_F(Cache, ReplacesASocketNobodyListensTo) {
   client().lookup(zar::Digest{});
 }
 
+TEST_F(Cache, HandsOutRecipesAndKeepsBlockTags) {
+  const TestImage image(40, 1);
+  OriginProcess origin({image.publication("demo")});
+  const Bytes recipe = image.recipe().serialize();
+  const Bytes record(80 + 16 * 40, std::byte{7});
+  {
+    const CacheProcess cache(options(origin.url()));
+    Client c = client();
+    EXPECT_THAT(error_of([&] { client().get_recipe(image.name(), 1); }), HasSubstr("fetch first"));
+    EXPECT_THAT(error_of([&] { client().put_block_tags(image.name(), record); }),
+                HasSubstr("fetch first"))
+        << "how long they may be follows from the recipe";
+    c.fetch(image.name());
+    EXPECT_EQ(c.get_recipe(image.name(), recipe.size()), recipe);
+    EXPECT_THAT(error_of([&] { client().get_recipe(image.name(), recipe.size() - 1); }),
+                HasSubstr("instead of"));
+    EXPECT_EQ(c.get_block_tags(image.name(), record.size()), std::nullopt);
+    c.put_block_tags(image.name(), record);
+    EXPECT_EQ(c.get_block_tags(image.name(), record.size()), record);
+    EXPECT_EQ(c.get_tag(image.name()), std::nullopt) << "a place of their own";
+    EXPECT_THAT(error_of([&] { client().get_block_tags(image.name(), 16); }),
+                HasSubstr("instead of"));
+  }
+  const CacheProcess again(options(origin.url()));
+  EXPECT_EQ(client().get_block_tags(image.name(), record.size()), record);
+}
+
+TEST_F(Cache, MoreBlockTagsThanTheImageCanHaveAreNotTaken) {
+  const TestImage image(4, 1);
+  OriginProcess origin({image.publication("demo")});
+  const CacheProcess cache(options(origin.url()));
+  client().fetch(image.name());
+  const Bytes much(4096 + 16 * 4 + 1, std::byte{7});
+  EXPECT_THROW(client().put_block_tags(image.name(), much), RunError);
+  EXPECT_EQ(client().get_block_tags(image.name(), much.size()), std::nullopt);
+  EXPECT_EQ(client().lookup(image.name()).recipe_known, true) << "it goes on serving";
+}
+
 }  // namespace
 }  // namespace missive::cache

@@ -252,6 +252,11 @@ std::pair<std::uint64_t, std::uint64_t> Service::ready() const {
   return {ready_.size(), bytes};
 }
 
+std::optional<std::uint64_t> Service::blocks_of(const zar::Digest& image) const {
+  const auto recipe = known_recipe(image);
+  return recipe ? std::optional(recipe->shape.blocks()) : std::nullopt;
+}
+
 void Service::forget_assembled() {
   const std::lock_guard lock(ready_mutex_);
   ready_.clear();

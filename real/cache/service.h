@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -60,6 +61,8 @@ class Service {
   Counters& counters() { return counters_; }
   // Images in memory, and their bytes.
   std::pair<std::uint64_t, std::uint64_t> ready() const;
+  // Blocks of an image, when the store has its recipe.
+  std::optional<std::uint64_t> blocks_of(const zar::Digest& image) const;
   // Ends a fetch at its next block.
   void stop() { stopping_ = true; }
 

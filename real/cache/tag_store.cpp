@@ -33,6 +33,14 @@ std::vector<std::byte> encode(const zar::Digest& key, std::span<const std::byte>
 
 }  // namespace
 
+zar::Digest block_tags_key(const zar::Digest& image) {
+  constexpr std::string_view kLabel = "missive-sim/block-tags/1";
+  std::vector<std::byte> name(kLabel.size());
+  std::memcpy(name.data(), kLabel.data(), kLabel.size());
+  name.insert(name.end(), image.bytes.begin(), image.bytes.end());
+  return zar::sha256(name);
+}
+
 TagStore::TagStore(int directory, const std::string& where)
     : directory_(directory), where_("tag store " + where) {
   file_ = open_file(directory, kStoreFiles[2], where_);
@@ -46,7 +54,8 @@ void TagStore::load() {
     record.resize(kHeadBytes);
     if (!read_at(file_.get(), record, file_bytes_, where_)) break;
     const auto length = load_le<std::uint32_t>(record.data() + 32);
-    if (length > kMaxTagBytes) break;
+    // Before memory is taken for it; the checksum then tells whether it is a record.
+    if (length > kMaxTagStoreBytes || length > size - file_bytes_ - kHeadBytes) break;
     record.resize(kHeadBytes + length);
     if (!read_at(file_.get(), record, file_bytes_, where_)) break;
     const auto checksum = load_le<std::uint32_t>(record.data() + 36);
@@ -54,8 +63,7 @@ void TagStore::load() {
     if (crc32_of(record) != checksum) break;
     zar::Digest key;
     std::memcpy(key.bytes.data(), record.data(), key.bytes.size());
-    tags_[key] = {Value(record.begin() + kHeadBytes, record.end()), next_age_++};
-    drop_oldest_beyond_limit();
+    keep(key, Value(record.begin() + kHeadBytes, record.end()));
     file_bytes_ += record.size();
   }
   if (file_bytes_ != size) truncate(file_.get(), file_bytes_, where_);
@@ -79,27 +87,35 @@ void TagStore::append(const zar::Digest& key, std::span<const std::byte> value) 
   file_bytes_ += record.size();
 }
 
-void TagStore::put(const zar::Digest& key, std::span<const std::byte> value) {
-  if (value.size() > kMaxTagBytes) {
+void TagStore::put(const zar::Digest& key, std::span<const std::byte> value, std::uint64_t limit) {
+  if (value.size() > limit) {
     throw InputError("tag of " + std::to_string(value.size()) + " bytes: at most " +
-                     std::to_string(kMaxTagBytes));
+                     std::to_string(limit));
   }
   const std::lock_guard lock(mutex_);
   const auto found = tags_.find(key);
   if (found != tags_.end() && std::ranges::equal(found->second.value, value)) return;
   append(key, value);
-  tags_[key] = {Value(value.begin(), value.end()), next_age_++};
-  drop_oldest_beyond_limit();
-  std::uint64_t live = 0;
-  for (const auto& [name, entry] : tags_) live += kHeadBytes + entry.value.size();
-  if (file_bytes_ > 2 * live + kSlack) compact();
+  keep(key, Value(value.begin(), value.end()));
+  if (file_bytes_ > 2 * live_bytes_ + kSlack) compact();
+}
+
+void TagStore::keep(const zar::Digest& key, Value value) {
+  const auto before = tags_.find(key);
+  if (before != tags_.end()) live_bytes_ -= kHeadBytes + before->second.value.size();
+  live_bytes_ += kHeadBytes + value.size();
+  tags_[key] = {std::move(value), next_age_++};
+  drop_oldest_beyond_limits();
 }
 
 // Not noted in the file: load() comes to the same choice.
-void TagStore::drop_oldest_beyond_limit() {
-  if (tags_.size() <= kMaxTags) return;
-  tags_.erase(
-      std::ranges::min_element(tags_, {}, [](const auto& entry) { return entry.second.age; }));
+void TagStore::drop_oldest_beyond_limits() {
+  while (tags_.size() > kMaxTags || live_bytes_ > kMaxTagStoreBytes) {
+    const auto oldest =
+        std::ranges::min_element(tags_, {}, [](const auto& entry) { return entry.second.age; });
+    live_bytes_ -= kHeadBytes + oldest->second.value.size();
+    tags_.erase(oldest);
+  }
 }
 
 void TagStore::compact() {
@@ -135,6 +151,8 @@ TagStore::Snapshot TagStore::snapshot() const {
 void TagStore::restore(const Snapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   tags_ = snapshot;
+  live_bytes_ = 0;
+  for (const auto& [key, entry] : tags_) live_bytes_ += kHeadBytes + entry.value.size();
   compact();
 }
 

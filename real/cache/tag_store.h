@@ -1,6 +1,7 @@
 #pragma once
-// The cache's key-value store for tags: small values that an application's launcher keeps there
-// (docs/cache-protocol.md, put_tag). In memory, and in the file `tags` of the store's directory, to
+// The cache's key-value store for tags: small values that an application's launcher keeps there,
+// and records of block tags, whose length goes with their image's (docs/cache-protocol.md, put_tag,
+// put_block_tags). In memory, and in the file `tags` of the store's directory, to
 // which each change is appended; rewritten once it holds more dead records than live ones.
 //
 // Survives exit and kill -9 like the block store; a record that fails its checksum ends the file.
@@ -21,6 +22,17 @@ namespace missive::cache {
 
 inline constexpr std::size_t kMaxTagBytes = 4096;
 inline constexpr std::size_t kMaxTags = 1024;
+// Of all keys and values together.
+inline constexpr std::uint64_t kMaxTagStoreBytes = std::uint64_t{64} << 20;
+
+// The longest record of block tags that an image of so many blocks may have: 128 bits a block and
+// some more; never beyond a quarter of the store.
+constexpr std::uint64_t most_block_tag_bytes(std::uint64_t blocks) {
+  constexpr std::uint64_t kHeads = 4096, kMost = kMaxTagStoreBytes / 4;
+  return blocks > (kMost - kHeads) / 16 ? kMost : kHeads + 16 * blocks;
+}
+// Where an image's block tags lie, apart from the keys that launchers choose.
+zar::Digest block_tags_key(const zar::Digest& image);
 
 class TagStore {
  public:
@@ -35,9 +47,10 @@ class TagStore {
   TagStore(int directory, const std::string& where);
 
   std::optional<Value> get(const zar::Digest& key) const;
-  // Throws InputError for a value of more than kMaxTagBytes, RunError when the disk is full. The
-  // tag put longest ago goes when there would be more than kMaxTags.
-  void put(const zar::Digest& key, std::span<const std::byte> value);
+  // Throws InputError for a value of more than `limit` bytes, RunError when the disk is full. The
+  // tags put longest ago go when there would be more than kMaxTags or kMaxTagStoreBytes.
+  void put(const zar::Digest& key, std::span<const std::byte> value,
+           std::uint64_t limit = kMaxTagBytes);
   std::size_t size() const;
 
   Snapshot snapshot() const;
@@ -45,7 +58,8 @@ class TagStore {
 
  private:
   void load();
-  void drop_oldest_beyond_limit();
+  void keep(const zar::Digest& key, Value value);
+  void drop_oldest_beyond_limits();
   void compact();
   void append(const zar::Digest& key, std::span<const std::byte> value);
 
@@ -55,6 +69,7 @@ class TagStore {
   UniqueFd file_;
   Snapshot tags_;
   std::uint64_t next_age_ = 0;
+  std::uint64_t live_bytes_ = 0;  // of tags_, with heads
   std::uint64_t file_bytes_ = 0;
 };
 

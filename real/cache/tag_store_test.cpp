@@ -92,5 +92,43 @@ TEST_F(Tags, ComeBackFromASnapshot) {
   EXPECT_EQ(open().size(), 1U);
 }
 
+TEST_F(Tags, BlockTagsAreBoundedByTheirImage) {
+  EXPECT_EQ(most_block_tag_bytes(1600), 4096U + 16 * 1600);
+  EXPECT_EQ(most_block_tag_bytes(~std::uint64_t{0}), kMaxTagStoreBytes / 4);
+  EXPECT_NE(block_tags_key(key(1)), key(1)) << "apart from what launchers put";
+  EXPECT_NE(block_tags_key(key(1)), block_tags_key(key(2)));
+  const std::uint64_t limit = most_block_tag_bytes(1600);
+  {
+    TagStore tags = open();
+    EXPECT_THROW(tags.put(key(1), value(limit + 1, 1), limit), InputError);
+    tags.put(key(1), value(limit, 1), limit);
+  }
+  EXPECT_EQ(open().get(key(1)), value(limit, 1)) << "and it survives";
+}
+
+TEST_F(Tags, TogetherTheyAreBoundedAndTheOldestGoes) {
+  const std::uint64_t big = kMaxTagStoreBytes / 4;
+  {
+    TagStore tags = open();
+    for (int i = 0; i < 5; ++i) tags.put(key(i), value(big, i), big);
+    EXPECT_EQ(tags.size(), 3U) << "four and their keys are a little too much";
+    EXPECT_FALSE(tags.get(key(1)));
+    EXPECT_EQ(tags.get(key(4)), value(big, 4));
+  }
+  EXPECT_EQ(open().size(), 3U);
+}
+
+TEST_F(Tags, ALengthBeyondTheFileTakesNoMemory) {
+  { open().put(key(1), value(10, 1)); }
+  {
+    std::fstream out(file(), std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp(32);
+    const char length[] = {0, 0, 0, 3};  // 48 MiB
+    out.write(length, sizeof length);
+  }
+  EXPECT_EQ(open().size(), 0U);
+  EXPECT_EQ(std::filesystem::file_size(file()), 0U);
+}
+
 }  // namespace
 }  // namespace missive::cache

@@ -25,6 +25,9 @@ enum class Message : std::uint16_t {
   get_tag = 6,
   put_tag = 7,
   forget_assembled = 8,
+  get_recipe = 9,
+  get_block_tags = 10,
+  put_block_tags = 11,
   stat = 16,
   reply = 0x8000,  // added to the request's number
   error = 0xffff,
