@@ -114,4 +114,12 @@ MacKey mac_key(const ApplicationSecret& secret, const zar::Digest& image, std::u
   return {derive(secret.bytes, "image-mac", data.bytes())};
 }
 
+MacKey block_mac_key(const ApplicationSecret& secret, std::span<const std::byte> context) {
+  return {derive(secret.bytes, "block-mac", context)};
+}
+
+MacKey tag_list_key(const ApplicationSecret& secret, std::span<const std::byte> context) {
+  return {derive(secret.bytes, "tag-list", context)};
+}
+
 }  // namespace missive::verify

@@ -4,15 +4,12 @@
 #include <openssl/rand.h>
 
 #include "models/error.h"
+#include "real/verify/bound_context.h"
 #include "real/verify/gmac.h"
 #include "real/verify/verifier.h"
 #include "real/zar/wire.h"
 
 namespace missive::verify {
-
-namespace {
-
-constexpr std::uint32_t kGmacAes128 = 1;  // MAC id in the record
 
 // Padded to whole AES blocks so that the image behind it goes through OpenSSL's fast path.
 std::vector<std::byte> bound_context(const Expected& e) {
@@ -23,6 +20,10 @@ std::vector<std::byte> bound_context(const Expected& e) {
   b.put<std::uint64_t>(e.application.size()).put_text(e.application).align(16);
   return b.take();
 }
+
+namespace {
+
+constexpr std::uint32_t kGmacAes128 = 1;  // MAC id in the record
 
 GmacTag compute(std::span<const std::byte> image, const Expected& expected, const MacKey& key,
                 const GmacNonce& nonce) {

@@ -197,6 +197,12 @@ Image Image::open(std::span<const std::byte> data, const std::string& where) {
   return image;
 }
 
+static_assert(Image::kHeaderBytes == kHeader);
+
+std::uint64_t Image::opened_bytes(std::span<const std::byte> data, const std::string& where) {
+  return read_header({data, where}).of(Section::content).offset;
+}
+
 std::optional<std::uint32_t> Image::find(std::string_view path) const {
   const std::size_t at = lower_bound_entry(entries_, path);
   if (at == entries_.size() || entries_[at].path != path) return std::nullopt;

@@ -62,6 +62,10 @@ class Image {
   // only for the bytes that were checked. Takes memory in proportion to the index, never to what a
   // field claims. Throws InputError: what is wrong, at which offset of `where`.
   static Image open(std::span<const std::byte> data, const std::string& where);
+  // Bytes at the front of an image that open() may read, as its header says: all but the content.
+  // Reads the header alone (kHeaderBytes). Throws InputError.
+  static std::uint64_t opened_bytes(std::span<const std::byte> data, const std::string& where);
+  static constexpr std::uint64_t kHeaderBytes = 256;
 
   // Sorted by path; entries()[0] is "/".
   const std::vector<Entry>& entries() const { return entries_; }

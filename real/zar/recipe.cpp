@@ -35,6 +35,11 @@ std::uint32_t recipe_record(UnitKind units) {
   return sizeof(Digest) + (units == UnitKind::blocks ? 0 : kCutRecord);
 }
 
+std::uint64_t recipe_bytes(const TreeShape& shape) {
+  constexpr std::uint64_t kHead = 32;
+  return kHead + shape.blocks() * recipe_record(UnitKind::blocks);
+}
+
 // The tree binds where each unit lies, not only what it holds.
 Digest Recipe::name() const {
   if (shape.units == UnitKind::blocks) return image_name(tree_root(leaves, shape), shape);

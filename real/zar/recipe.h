@@ -37,6 +37,9 @@ struct Recipe {
 // Bytes of one unit in the wire form: 32, or 40 with its cut.
 std::uint32_t recipe_record(UnitKind units);
 
+// Bytes of the wire form of an image in blocks.
+std::uint64_t recipe_bytes(const TreeShape& shape);
+
 // Recipe of an image in memory, in blocks.
 Recipe make_recipe(std::span<const std::byte> image, std::uint32_t block_size,
                    std::uint32_t degree);

@@ -96,8 +96,9 @@ inline bool equal_text(std::span<const std::byte> bytes, std::string_view text) 
 inline constexpr std::string_view kImageMagic = "MSVZAR\r\n";
 inline constexpr std::string_view kRecipeMagic = "MSVRCP\r\n";
 inline constexpr std::string_view kTagMagic = "MSVTAG\r\n";
+inline constexpr std::string_view kBlockTagMagic = "MSVBTG\r\n";
 inline constexpr std::string_view kBootMagic = "MSVBBK\r\n";
-inline constexpr std::uint32_t kFormVersion = 1;  // of recipe, boot block and tag record
+inline constexpr std::uint32_t kFormVersion = 1;  // of recipe, boot block, tag records
 inline constexpr std::uint32_t kHashSha256 = 1;   // hash id
 
 }  // namespace missive::zar
