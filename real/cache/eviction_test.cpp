@@ -205,7 +205,7 @@ std::uint64_t zipf(Random& random, std::uint64_t n) {
 Trace steady() {
   Trace trace{"steady popularity", 600, {}};
   Random random(1);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < 600; ++i) {
     const std::uint64_t n = zipf(random, 60);
     trace.requests.emplace_back(n, image_of(n, n % 4, 20, 30));
   }
@@ -214,8 +214,8 @@ Trace steady() {
 Trace shifting() {
   Trace trace{"popularity moves on", 600, {}};
   Random random(2);
-  for (std::uint64_t i = 0; i < 1500; ++i) {
-    const std::uint64_t n = zipf(random, 60) + 60 * (i / 500);
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    const std::uint64_t n = zipf(random, 60) + 60 * (i / 200);
     trace.requests.emplace_back(n, image_of(n, n % 4, 20, 30));
   }
   return trace;
@@ -223,7 +223,7 @@ Trace shifting() {
 Trace mixed_sizes() {
   Trace trace{"large and small images", 600, {}};
   Random random(3);
-  for (int i = 0; i < 1500; ++i) {
+  for (int i = 0; i < 600; ++i) {
     const std::uint64_t n = zipf(random, 60);
     trace.requests.emplace_back(n, image_of(n, n % 4, 5, n % 2 == 0 ? 200 : 10));
   }
@@ -233,7 +233,7 @@ Trace mixed_sizes() {
 Trace always_new() {
   Trace trace{"new versions, and one-offs", 300, {}};
   Random random(4);
-  for (std::uint64_t n = 0; n < 1200; n += 2) {
+  for (std::uint64_t n = 0; n < 400; n += 2) {
     trace.requests.emplace_back(n, image_of(n, random.below(8), 30, 20));
     trace.requests.emplace_back(n + 1, image_of(n + 1, 0, 0, 80));
   }
