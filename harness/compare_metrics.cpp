@@ -15,6 +15,7 @@ std::vector<std::string> metric_order() {
   std::vector<std::string> names;
   for (const Phase phase : kPhases) names.push_back(to_string(phase));
   for (const char* part : kBootParts) names.emplace_back(part);
+  names.emplace_back(kFirstInstruction);
   names.emplace_back(kTotal);
   names.emplace_back(kNativeTwin);
   return names;
@@ -330,6 +331,9 @@ std::map<std::string, double> times_of(const std::vector<Record>& records) {
       time->second = to_seconds(phase_time(records, phase));
   for (const Record& record : records)
     if (is_boot_part(record.step)) times[record.step] += to_seconds(record.end - record.start);
+  for (const Record& record : records)
+    if (record.step == "boot.start")
+      times[kFirstInstruction] = to_seconds(record.end - records.front().start);
   if (!records.empty()) times[kTotal] = to_seconds(total_time(records));
   return times;
 }

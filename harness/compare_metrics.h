@@ -44,6 +44,7 @@ struct PointData {
 
 // Metric names beside the phases.
 inline constexpr const char* kTotal = "total";
+inline constexpr const char* kFirstInstruction = "first_instruction";  // until exec has succeeded
 inline constexpr const char* kNativeTwin = "native_twin";
 inline constexpr const char* kCost = "untrusted_cache_cost";  // total minus native twin
 

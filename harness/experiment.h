@@ -29,7 +29,7 @@ struct LaunchPoint {
   std::string label;  // values of the swept keys, "cold mac fuse sealed"; for people
   std::string application, warm_with;
   Temperature temperature = Temperature::hot;
-  std::string verifier, delivery;
+  std::string verifier, verification, delivery;
   HandOver hand_over = HandOver::sealed;
   Bytes block_size{};
   std::uint32_t degree = 0;

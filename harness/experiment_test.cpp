@@ -275,6 +275,13 @@ TEST(Experiment, ShippedFilesAreValidAndWhatTheyPromise) {
   EXPECT_EQ(ids.size(), 24U);
   EXPECT_EQ(baselines, 3);  // one per temperature
   EXPECT_EQ(load_experiment(source_dir() / "experiments/launch-quick.json").points.size(), 4U);
+  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery.json").points.size(), 12U);
+}
+
+TEST(Experiment, ALazyLaunchNeedsADeliveryThatCanGoWithoutTheWholeImage) {
+  EXPECT_THAT(problem(R"("verification": "lazy", "delivery": "extract")"),
+              ::testing::HasSubstr("cannot verify lazily"));
+  EXPECT_EQ(load(R"("verification": "lazy")").points.front().verification, "lazy");
 }
 
 TEST(Experiment, ShippedFilesSatisfyTheSchemaForAnIndependentValidatorToo) {
@@ -292,7 +299,8 @@ TEST(Experiment, ShippedFilesSatisfyTheSchemaForAnIndependentValidatorToo) {
   const auto effective = folder.write("effective.json", load("").effective.dump());
   const std::string command = "/usr/bin/python3 '" + script.string() + "' '" + dir +
                               "/schema/experiment.schema.json' '" + dir + "/launch.json' '" + dir +
-                              "/launch-quick.json' '" + effective.string() + "'";
+                              "/launch-quick.json' '" + dir + "/delivery.json' '" +
+                              effective.string() + "'";
   const int status = std::system(command.c_str());
   if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "python3-jsonschema is not installed";
   EXPECT_EQ(status, 0);

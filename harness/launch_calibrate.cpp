@@ -52,7 +52,8 @@ std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
 // A file from before a verifier got another engine would predict the old one. Verification needs
 // nothing that a host may lack, so its parameters are always there.
 bool current(const ParameterSet& set) {
-  return set.contains("sha256_leaves.byte_s") && set.contains("gmac.byte_s");
+  return set.contains("sha256_leaves.byte_s") && set.contains("gmac.byte_s") &&
+         set.contains("block_tag.byte_s");
 }
 
 // Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is

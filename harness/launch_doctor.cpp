@@ -11,6 +11,7 @@
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
 #include "real/launch/picoprocess.h"
+#include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
 
 namespace missive::harness {
@@ -61,6 +62,8 @@ std::vector<DoctorEntry> doctor_entries() {
                           : "not done yet; the first experiment does it, or: missive-sim calibrate",
                       "parameters of this host are there"));
   for (const auto& v : verify::verifiers()) all.push_back(entry("verifier", v.name, "", v.what));
+  for (const auto& m : verify::verification_modes())
+    all.push_back(entry("verification", m.name, "", m.what));
   for (const auto& d : launch::deliveries())
     all.push_back(entry("delivery", d.name, d.unavailable(), d.what));
   for (const auto& a : launch::applications()) {

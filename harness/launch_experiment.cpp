@@ -11,6 +11,8 @@
 #include "harness/result_table.h"
 #include "harness/sweep.h"
 #include "models/nearest.h"
+#include "real/launch/delivery.h"
+#include "real/verify/verification_mode.h"
 
 namespace missive::harness {
 namespace {
@@ -21,6 +23,7 @@ Json flat_parameters(const LaunchPoint& p) {
   flat["warm_with"] = p.warm_with;
   flat["temperature"] = missive::to_string(p.temperature);
   flat["verifier"] = p.verifier;
+  flat["verification"] = p.verification;
   flat["delivery"] = p.delivery;
   flat["handover"] = missive::to_string(p.hand_over);
   flat["image.block_size"] = p.block_size.count;
@@ -28,6 +31,14 @@ Json flat_parameters(const LaunchPoint& p) {
   flat["image.pack_small_files"] = p.pack_small_files;
   flat["origin_link.rtt"] = to_seconds(p.origin_rtt);
   flat["origin_link.bandwidth"] = p.origin_bandwidth.bytes_per_second;
+  return flat;
+}
+
+// A key that came later does not change the id of a point that has its default: results from before
+// still name the same launches.
+Json identity(const LaunchPoint& p) {
+  Json flat = p.parameters;
+  if (p.verification == "eager") flat.erase("verification");
   return flat;
 }
 
@@ -45,6 +56,7 @@ LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
   p.warm_with = resolved["warm_with"];
   p.temperature = parse_temperature(resolved["temperature"]);
   p.verifier = resolved["verifier"];
+  p.verification = resolved["verification"];
   p.delivery = resolved["delivery"];
   p.hand_over = parse_hand_over(resolved["handover"]);
   p.block_size = parse_bytes(resolved["image"]["block_size"]);
@@ -53,7 +65,7 @@ LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
   p.origin_rtt = parse_time(resolved["origin_link"]["rtt"]);
   p.origin_bandwidth = parse_rate(resolved["origin_link"]["bandwidth"]);
   p.parameters = flat_parameters(p);
-  p.id = point_id(p.parameters);
+  p.id = point_id(identity(p));
   if (p.label.empty()) p.label = p.application;
   return p;
 }
@@ -66,6 +78,17 @@ std::vector<Diagnostic> repeated_points(const JsonSource& source, const Experime
       return {source.at_value("/sweep", fmt::format("two of its points are the same ('{}'); "
                                                     "remove one of the equal values",
                                                     point.label))};
+  return {};
+}
+
+// Not every way of delivering files can go without the whole image.
+std::vector<Diagnostic> impossible_points(const JsonSource& source, const Experiment& e) {
+  for (const LaunchPoint& p : e.points)
+    if (verify::verification_mode(p.verification).lazy && !launch::delivery(p.delivery).lazy)
+      return {source.at_value(
+          "", fmt::format("delivery {} needs the whole image before the start and cannot verify "
+                          "lazily ('{}'); ask for eager, or for fuse",
+                          p.delivery, p.label))};
   return {};
 }
 
@@ -101,6 +124,8 @@ void read_launch(const JsonSource& source, Experiment& e) {
   for (const SweepPoint& point : expand_sweep(e.effective))
     e.points.push_back(read_point(e.effective, point));
   if (auto diagnostics = repeated_points(source, e); !diagnostics.empty())
+    throw InputErrors(std::move(diagnostics));
+  if (auto diagnostics = impossible_points(source, e); !diagnostics.empty())
     throw InputErrors(std::move(diagnostics));
   for (const LaunchPoint& point : e.points)
     e.grid.push_back({point.id, point.label, point.parameters});

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFormat = "missive-sim/launch-facts/1";
+constexpr const char* kFormat = "missive-sim/launch-facts/2";
 
 // Nothing for facts that another version of this program wrote.
 std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
@@ -33,6 +33,9 @@ std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
     f.image.runs = i.at("runs");
     f.image.run_bytes = {i.at("run_bytes")};
     f.image.listed = i.at("listed");
+    f.image.front_blocks = i.at("front_blocks");
+    f.image.run_blocks = i.at("run_blocks");
+    f.image.pieces = i.at("pieces");
     f.application.lookups = j.at("lookups");
     f.missing_cold = j.at("missing").at("cold");
     f.missing_warm = j.at("missing").at("warm");
@@ -77,7 +80,10 @@ void save_facts(const std::string& key, const LaunchFacts& f) {
                  {"nodes_other", f.image.nodes_other},
                  {"runs", f.image.runs},
                  {"run_bytes", f.image.run_bytes.count},
-                 {"listed", f.image.listed}}},
+                 {"listed", f.image.listed},
+                 {"front_blocks", f.image.front_blocks},
+                 {"run_blocks", f.image.run_blocks},
+                 {"pieces", f.image.pieces}}},
                {"lookups", f.application.lookups},
                {"missing", {{"cold", f.missing_cold}, {"warm", f.missing_warm}}}};
   write_atomically(launch::home() / "facts" / (key + ".json"), j.dump(1) + "\n");

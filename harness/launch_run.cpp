@@ -18,6 +18,7 @@
 #include "models/random.h"
 #include "real/launch/testbed.h"
 #include "real/process.h"
+#include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
 #include "sim/simgrid_executor.h"
 
@@ -30,6 +31,7 @@ launch::LaunchVariant variant_of(const LaunchPoint& p) {
   v.temperature = p.temperature;
   for (const auto& info : verify::verifiers())
     if (info.name == p.verifier) v.keyed = info.keyed;
+  v.verification = p.verification;
   v.delivery = p.delivery;
   v.hand_over = p.hand_over;
   return v;
@@ -182,6 +184,7 @@ class LaunchRun {
     LaunchScenario scenario;
     scenario.temperature = p.temperature;
     scenario.keyed = variant.keyed;
+    scenario.lazy = verify::verification_mode(p.verification).lazy;
     scenario.delivery = p.delivery;
     scenario.hand_over = p.hand_over;
     scenario.image = facts->image;

@@ -10,6 +10,7 @@
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
 #include "real/verify/algorithm.h"
+#include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
 
 namespace missive::harness {
@@ -32,6 +33,8 @@ std::vector<std::string> names(const Registry& registry) {
 TEST(Registry, TheSchemaKnowsExactlyTheRegisteredNames) {
   using ::testing::UnorderedElementsAreArray;
   EXPECT_THAT(schema_enum("/verifier"), UnorderedElementsAreArray(names(verify::verifiers())));
+  EXPECT_THAT(schema_enum("/verification"),
+              UnorderedElementsAreArray(names(verify::verification_modes())));
   EXPECT_THAT(schema_enum("/delivery"), UnorderedElementsAreArray(names(launch::deliveries())));
   EXPECT_THAT(schema_enum("/application"),
               UnorderedElementsAreArray(names(launch::applications())));

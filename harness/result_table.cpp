@@ -74,6 +74,8 @@ std::string phases_block(const PointResult& point, const LaunchPoint& launch) {
     if (const Metric* m = find(point, part); m != nullptr && !nothing_happened(*m))
       table.add(metric_row("  of it " + part.substr(part.find('.') + 1), *m));
   table.rule();
+  if (const Metric* m = find(point, kFirstInstruction))
+    table.add(metric_row("until its first instruction", *m));
   if (const Metric* m = find(point, kTotal)) table.add(metric_row("total", *m));
   if (const Metric* m = find(point, kNativeTwin)) table.add(metric_row("native twin", *m));
   if (const Metric* m = find(point, kCost))
@@ -84,9 +86,10 @@ std::string phases_block(const PointResult& point, const LaunchPoint& launch) {
           {fmt::format("total over {} rtt, {:g} Mbit/s", missive::to_string(launch.origin_rtt),
                        launch.origin_bandwidth.bytes_per_second * 8e-6),
            seconds_text(m.simulated), "simulated only", "-", "-", "-"});
+  const std::string when = launch.verification == "eager" ? "" : " " + launch.verification;
   return fmt::format("{}: {}, {}, {}, {}, {}   (point {})\n{}\n",
-                     missive::to_string(launch.temperature), launch.application, launch.verifier,
-                     launch.delivery, missive::to_string(launch.hand_over),
+                     missive::to_string(launch.temperature), launch.application,
+                     launch.verifier + when, launch.delivery, missive::to_string(launch.hand_over),
                      missive::to_string(launch.block_size) + " blocks", point.id, table.text("  "));
 }
 

@@ -19,6 +19,13 @@ class Chain {
     step.after = ends_;
     ends_ = {plan_.add(std::move(step))};
   }
+  // A step that starts when the chain has come this far; the chain does not wait for it until
+  // join().
+  StepId beside(Step step) {
+    step.after = ends_;
+    return plan_.add(std::move(step));
+  }
+  void join(StepId other) { ends_.push_back(other); }
   // Two steps that both start when the chain has come this far; the chain goes on when both are
   // done.
   void then_together(Step a, Step b) {
@@ -78,7 +85,54 @@ void fetch(Chain& chain, const LaunchScenario& s) {
   }
 }
 
+// Bytes on the wire of what single blocks are held against (docs/zarfile-format.md).
+Bytes block_tags(const LaunchScenario& s) { return {80 + 16 * s.image.blocks}; }
+Bytes leaves(const LaunchScenario& s) { return {32 + kDigestBytes * s.image.blocks}; }
+
+// Whether single blocks are held against tags of this host; else against the tree.
+bool tagged(const LaunchScenario& s) { return s.keyed && s.temperature == Temperature::hot; }
+
+void look_up_tags(Chain& chain, const LaunchScenario& s) {
+  if (!s.keyed && !s.lazy) return;
+  Step ask = step("tag_lookup", Phase::tag_lookup, Place::launcher, {});
+  if (!s.lazy) {
+    ask.demands = {calls("unix_round_trip")};
+  } else {
+    // On first sight a keyed launcher asks for tags in vain.
+    ask.demands = {calls("unix_round_trip", s.keyed && !tagged(s) ? 2 : 1),
+                   {"hand_over_copy", 0, tagged(s) ? block_tags(s) : leaves(s), 0}};
+  }
+  chain.then(std::move(ask));
+}
+
+// One look at so many blocks, for the first time.
+void check_blocks(Step& at, const LaunchScenario& s, std::uint64_t blocks) {
+  const Bytes bytes{blocks * s.image.block_size};
+  if (s.hand_over == HandOver::sealed) at.demands.push_back({"map_touch", 0, bytes, 0});
+  if (tagged(s)) {
+    at.demands.push_back({"block_tag", 0, bytes, blocks});
+    at.amounts[Amount::bytes_authenticated] += bytes.count;
+  } else {
+    const bool many_at_once = s.image.block_size < kSingleBlock;
+    at.demands.push_back({many_at_once ? "sha256_leaves" : "sha256_blocks", 0, bytes, blocks});
+    at.amounts[Amount::bytes_hashed] += bytes.count;
+    at.amounts[Amount::blocks_hashed] += blocks;
+  }
+}
+
+void verify_front(Chain& chain, const LaunchScenario& s) {
+  Step front = step("verify", Phase::verify, Place::launcher, {});
+  if (tagged(s))
+    front.demands = {calls("block_verifier"), {"gmac", 0, block_tags(s), 0}};
+  else
+    front.demands.push_back({"sha256_blocks", 0, s.image.nodes, 0});
+  check_blocks(front, s, s.image.front_blocks);
+  front.amounts[Amount::blocks_before_start] = s.image.front_blocks;
+  chain.then(std::move(front));
+}
+
 void verify(Chain& chain, const LaunchScenario& s) {
+  if (s.lazy) return verify_front(chain, s);
   const bool first_sight = s.temperature != Temperature::hot;
   const Bytes length = s.image.length;
   Step v = step("verify", Phase::verify, Place::launcher, {});
@@ -98,36 +152,80 @@ void verify(Chain& chain, const LaunchScenario& s) {
     v.demands.push_back({"gmac", 1, length, 0});
     v.amounts[Amount::bytes_authenticated] = length.count;
   }
+  v.amounts[Amount::blocks_before_start] = s.image.blocks;
   chain.then(std::move(v));
   if (s.keyed && first_sight)
     chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("unix_round_trip")}));
 }
 
-void boot(Chain& chain, const LaunchScenario& s) {
+// What a lazy launch does while its application starts, and when it is ready:
+// real/launch/background.h.
+Step put_ahead(const LaunchScenario& s) {
   const ImageFacts& image = s.image;
-  Step deliver = step("boot.deliver", Phase::boot, Place::launcher,
-                      {items("image_open", image.files + image.nodes_other)});
-  deliver.amounts[Amount::files_delivered] = image.files;
-  if (s.delivery == "extract") {
-    deliver.demands.push_back({"extract", 0, image.content, image.files});
-    deliver.demands.push_back(items("extract_node", image.nodes_other));
-    deliver.amounts[Amount::bytes_delivered] = image.content.count;
-  } else {
-    deliver.demands.push_back(items("fuse_list", image.listed));
-    deliver.demands.push_back({"fuse_store", 0, image.run_bytes, image.runs});
-    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
-  }
-  chain.then(std::move(deliver));
+  Step ahead = step("background.ahead", Phase::background, Place::launcher,
+                    {items("fuse_list", image.listed)});
+  check_blocks(ahead, s, image.run_blocks);
+  ahead.amounts = {};  // the file server may be the one to check them; see the rest
+  ahead.demands.push_back({"fuse_store", 0, image.run_bytes, image.pieces});
+  ahead.amounts[Amount::bytes_delivered] = image.run_bytes.count;
+  return ahead;
+}
+
+void verify_rest(Chain& chain, const LaunchScenario& s) {
+  const ImageFacts& image = s.image;
+  Step rest = step("background.verify", Phase::background, Place::launcher, {});
+  Step all = rest;
+  check_blocks(rest, s, image.blocks - image.front_blocks - image.run_blocks);
+  check_blocks(all, s, image.blocks - image.front_blocks);
+  rest.amounts = all.amounts;
+  chain.then(std::move(rest));
+  if (!s.keyed || tagged(s)) return;
+  Step tags = step("background.tags", Phase::background, Place::launcher,
+                   {{"block_tag", 0, image.length, image.blocks}, calls("unix_round_trip")});
+  tags.amounts[Amount::bytes_authenticated] = image.length.count;
+  chain.then(std::move(tags));
+}
+
+void start(Chain& chain, const LaunchScenario& s) {
   chain.then(step("boot.start", Phase::boot, Place::launcher, {calls("picoprocess_start")}));
   Step own = step("boot.application", Phase::boot, Place::application, {calls("native_ready")});
   if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", s.application.lookups));
   chain.then(std::move(own));
 }
 
+void boot(Chain& chain, const LaunchScenario& s) {
+  const ImageFacts& image = s.image;
+  const std::uint64_t entries = image.files + image.nodes_other;
+  Step deliver = step("boot.deliver", Phase::boot, Place::launcher, {items("image_open", entries)});
+  deliver.amounts[Amount::files_delivered] = image.files;
+  if (s.delivery == "extract") {
+    deliver.demands.push_back({"extract", 0, image.content, image.files});
+    deliver.demands.push_back(items("extract_node", image.nodes_other));
+    deliver.amounts[Amount::bytes_delivered] = image.content.count;
+  } else if (s.lazy) {
+    deliver.demands.push_back(items("image_tree", entries));
+  } else {  // the tree is part of what fuse_list and fuse_store were measured with
+    deliver.demands.push_back(items("fuse_list", image.listed));
+    deliver.demands.push_back({"fuse_store", 0, image.run_bytes, image.runs});
+    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
+  }
+  chain.then(std::move(deliver));
+  if (!s.lazy) return start(chain, s);
+  const StepId ahead = chain.beside(put_ahead(s));
+  start(chain, s);
+  chain.join(ahead);
+  verify_rest(chain, s);
+}
+
 void check(const LaunchScenario& s) {
   if (s.delivery != "extract" && s.delivery != "fuse")
     throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
                                 "\"; there are extract and fuse");
+  if (s.lazy && s.delivery != "fuse")
+    throw std::invalid_argument("launch: delivery " + s.delivery +
+                                " needs the whole image before the start; lazily there is fuse");
+  if (s.image.front_blocks + s.image.run_blocks > s.image.blocks)
+    throw std::invalid_argument("launch: more blocks at the start than the image has");
   if (s.image.block_size == 0 || s.image.length.count != s.image.blocks * s.image.block_size)
     throw std::invalid_argument("launch: image length is not blocks times block size");
   if (s.temperature == Temperature::hot && s.missing_blocks != 0)
@@ -190,8 +288,7 @@ Plan plan_launch(const LaunchScenario& s) {
     map.amounts[Amount::bytes_copied] = s.image.length.count;
   }
   chain.then(std::move(map));
-  if (s.keyed)
-    chain.then(step("tag_lookup", Phase::tag_lookup, Place::launcher, {calls("unix_round_trip")}));
+  look_up_tags(chain, s);
   verify(chain, s);
   boot(chain, s);
   return plan;

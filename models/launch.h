@@ -11,6 +11,15 @@
 //   tag_store   the new tag                                 (keyed verifier, first sight only)
 //   boot        deliver the files, start, the application's own work until its ready mark
 //
+// Lazily three of them change, and one follows:
+//
+//   tag_lookup  the tags of all blocks, or else the recipe with its leaves
+//   verify      that record itself, and the blocks with the image's index
+//   boot        nothing is put ahead before the start
+//   background  launch runs verified and put into the page cache, in the order of the recorded
+//               start, on another core if there is one; once the application is ready all other
+//               blocks, and on first sight new tags. The launch ends with the ready mark
+//
 // All amounts are exact: they come from the image's real index and from which blocks the cache
 // holds. What the application itself does is not modelled: its own time is the native twin's
 // (parameter native_ready.call_s); what the untrusted path adds to it is.
@@ -43,6 +52,9 @@ struct ImageFacts {
   std::uint64_t runs = 0;         // page runs put into the page cache before the start
   Bytes run_bytes{};
   std::uint64_t listed = 0;  // entries of the directories on the way to their files
+  // Lazily: blocks with the image's header and index, and further blocks that hold page runs.
+  std::uint64_t front_blocks = 0, run_blocks = 0;
+  std::uint64_t pieces = 0;  // lazily: the page runs, cut where they are put ahead bit by bit
 };
 
 // What a recorded start of the application looked up.
@@ -55,6 +67,7 @@ struct ApplicationFacts {
 struct LaunchScenario {
   Temperature temperature = Temperature::cold;
   bool keyed = false;             // verifier: MAC (true) or tree alone
+  bool lazy = false;              // verification: when a block is first needed
   std::string delivery = "fuse";  // "extract" or "fuse"
   HandOver hand_over = HandOver::sealed;
   std::string origin_link = "loopback";
@@ -65,7 +78,7 @@ struct LaunchScenario {
 };
 
 // Throws std::invalid_argument when the scenario contradicts itself (hot with missing blocks, an
-// unknown delivery ...).
+// unknown delivery, lazily by one that cannot ...).
 Plan plan_launch(const LaunchScenario& scenario);
 
 // The native twin as a plan of one step, phase boot.

@@ -70,12 +70,18 @@ const std::vector<CostModel>& launch_costs() {
             "FIPS 180-4, one message in each vector lane (libipsec-mb's job interface)"),
       model("gmac", kCallByte, "bytes through AES-128-GMAC, one tag per call",
             "SP 800-38D: one GF(2^128) multiplication per 16 bytes"),
+      model("block_verifier", kCall, "one record of block tags opened, a first small block checked",
+            "HKDF twice, one short MAC, a key schedule and the library's set-up for it"),
+      model("block_tag", kByteItem, "items: blocks checked against a tag of each",
+            "SP 800-38D; per block its nonce, the closing of its tag and a look at the bitmap"),
       model("map_touch", kByte, "bytes of a mapped memfd read for the first time",
             "mmap(2): a minor fault per fault-around window"),
 
       // Delivery.
       model("image_open", kItem, "items: entries of an image's index read and checked",
             "one pass over the index (docs/zarfile-format.md)"),
+      model("image_tree", kItem, "items: entries of an image put in a tree for a file server",
+            "one pass, and a sort by parent"),
       model("extract_mount", kCall, "one tmpfs made", "fsopen(2), fsmount(2)"),
       model("extract", kByteItem, "items: files written into a fresh tmpfs, with their content",
             "open, write, close per file; a fresh page per 4 KiB"),

@@ -141,6 +141,61 @@ TEST(PlanLaunch, every_plan_is_well_formed_and_names_only_known_costs) {
         }
 }
 
+LaunchScenario lazily(Temperature t, bool keyed) {
+  LaunchScenario s = tiny(t);
+  s.lazy = true;
+  s.keyed = keyed;
+  s.image.front_blocks = 2;
+  s.image.run_blocks = 3;
+  s.image.pieces = 5;
+  return s;
+}
+
+TEST(PlanLaunch, lazily_the_index_comes_first_and_in_the_end_every_block_was_looked_at_once) {
+  for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot})
+    for (const bool keyed : {false, true}) {
+      const Plan plan = plan_launch(lazily(t, keyed));
+      EXPECT_NO_THROW(check(plan));
+      const bool tagged = keyed && t == Temperature::hot;
+      const Amounts a = amounts_of(plan);
+      EXPECT_EQ(a[Amount::blocks_before_start], 2u);
+      EXPECT_EQ(a[Amount::blocks_hashed], tagged ? 0u : 10u);
+      EXPECT_EQ(a[Amount::bytes_hashed], tagged ? 0u : 40960u);
+      EXPECT_EQ(a[Amount::bytes_authenticated], keyed ? 40960u : 0u) << "old tags or new ones";
+      EXPECT_EQ(a[Amount::bytes_delivered], 12000u);
+      EXPECT_EQ(items_of(plan, tagged ? "block_tag" : "sha256_leaves"), 10u);
+      for (const auto& step : plan.steps)
+        for (const auto& d : step.demands) EXPECT_NO_THROW(cost_model(d.cost)) << d.cost;
+    }
+}
+
+TEST(PlanLaunch, the_application_waits_for_nothing_that_goes_on_behind_it) {
+  const Plan plan = plan_launch(lazily(Temperature::hot, true));
+  const auto id_of = [&](const std::string& name) {
+    for (StepId id = 0; id < plan.steps.size(); ++id)
+      if (plan.steps[id].name == name) return id;
+    ADD_FAILURE() << name;
+    return StepId{0};
+  };
+  const StepId deliver = id_of("boot.deliver"), start = id_of("boot.start"),
+               application = id_of("boot.application"), ahead = id_of("background.ahead"),
+               rest = id_of("background.verify");
+  using Steps = std::vector<StepId>;
+  EXPECT_EQ(plan.steps[ahead].after, Steps{deliver});
+  EXPECT_EQ(plan.steps[start].after, Steps{deliver});
+  EXPECT_EQ(plan.steps[application].after, Steps{start});
+  EXPECT_EQ(plan.steps[rest].after, (Steps{application, ahead})) << "the rest when it is ready";
+}
+
+TEST(PlanLaunch, lazily_refuses_what_cannot_be) {
+  LaunchScenario s = lazily(Temperature::hot, true);
+  s.delivery = "extract";
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+  s = lazily(Temperature::hot, true);
+  s.image.run_blocks = 9;
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+}
+
 TEST(PlanLaunch, refuses_a_scenario_that_contradicts_itself) {
   LaunchScenario s = tiny(Temperature::hot);
   s.missing_blocks = 1;

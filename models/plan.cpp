@@ -26,6 +26,8 @@ std::string to_string(Phase phase) {
       return "tag_store";
     case Phase::boot:
       return "boot";
+    case Phase::background:
+      return "background";
   }
   throw std::logic_error("a phase outside its enumeration");
 }
@@ -62,6 +64,8 @@ std::string to_string(Amount amount) {
       return "blocks_hashed";
     case Amount::bytes_authenticated:
       return "bytes_authenticated";
+    case Amount::blocks_before_start:
+      return "blocks_before_start";
     case Amount::files_delivered:
       return "files_delivered";
     case Amount::bytes_delivered:
@@ -112,10 +116,11 @@ Picos total_time(const std::vector<Record>& records) {
   if (records.empty()) return Picos{};
   Picos first = Picos::max(), last = Picos::min();
   for (const Record& record : records) {
+    if (record.phase == Phase::background) continue;
     first = std::min(first, record.start);
     last = std::max(last, record.end);
   }
-  return last - first;
+  return last < first ? Picos{} : last - first;
 }
 
 Amounts total_amounts(const std::vector<Record>& records) {

@@ -15,10 +15,21 @@
 namespace missive {
 
 // Phases of a launch, in the order of Missive's own measurements (docs/models.md, "Phases").
-enum class Phase { create, lookup, fetch, assemble, map, tag_lookup, verify, tag_store, boot };
-inline constexpr std::array kPhases{Phase::create,   Phase::lookup,    Phase::fetch,
-                                    Phase::assemble, Phase::map,       Phase::tag_lookup,
-                                    Phase::verify,   Phase::tag_store, Phase::boot};
+enum class Phase {
+  create,
+  lookup,
+  fetch,
+  assemble,
+  map,
+  tag_lookup,
+  verify,
+  tag_store,
+  boot,
+  background,  // behind the running application: a launch does not wait for it
+};
+inline constexpr std::array kPhases{
+    Phase::create,     Phase::lookup, Phase::fetch,     Phase::assemble, Phase::map,
+    Phase::tag_lookup, Phase::verify, Phase::tag_store, Phase::boot,     Phase::background};
 std::string to_string(Phase phase);
 
 // Who does a step. Launcher, cache and application share the client machine; the origin is the
@@ -36,11 +47,12 @@ enum class Amount {
   bytes_hashed,     // leaf data through the collision-resistant hash, launcher only
   blocks_hashed,
   bytes_authenticated,  // through the keyed MAC
+  blocks_before_start,  // accepted by whichever verifier before the application was started
   files_delivered,      // regular files the application can open
-  bytes_delivered,      // file content copied (extract) or put into the page cache before the start
-                        // (fuse)
+  bytes_delivered,      // file content copied (extract) or put into the page cache before anybody
+                        // asked for it (fuse)
 };
-inline constexpr std::size_t kAmounts = 10;
+inline constexpr std::size_t kAmounts = 11;
 std::string to_string(Amount amount);
 
 class Amounts {
@@ -102,7 +114,7 @@ struct Record {
 
 // Wall time of a phase: the length of the union of its records' intervals.
 Picos phase_time(const std::vector<Record>& records, Phase phase);
-// First start to last end.
+// First start to last end, without the phase background.
 Picos total_time(const std::vector<Record>& records);
 Amounts total_amounts(const std::vector<Record>& records);
 

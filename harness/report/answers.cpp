@@ -38,6 +38,7 @@ void find_longest_phases(ShownLaunch& launch) {
   const double total = value_of(*launch.total, launch.measured);
   if (!(total > 0)) return;
   for (const Phase phase : kPhases) {
+    if (phase == Phase::background) continue;  // no part of the total
     const Metric* m = find_metric(*launch.point, to_string(phase));
     const double share = m == nullptr ? 0 : value_of(*m, launch.measured) / total;
     if (share > launch.longest_share) {
@@ -160,7 +161,8 @@ std::vector<WaterfallRow> waterfall(const ShownLaunch& launch) {
     add(name, part, false);
     add(name, part, true);
   };
-  for (const Phase phase : kPhases) both(to_string(phase), false);
+  for (const Phase phase : kPhases)
+    if (phase != Phase::background) both(to_string(phase), false);
   for (const std::string part : kBootParts) both(part, true);
   return rows;
 }

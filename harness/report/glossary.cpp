@@ -116,9 +116,13 @@ std::string phase_in_words(const std::string& phase) {
       {"verify", "convince oneself of the content: by its Merkle tree, or by the keyed MAC"},
       {"tag_store", "store the tag for the next launch"},
       {"boot", "deliver the files, start the application, wait until it is ready"},
+      {"background",
+       "lazily, behind the application: put its pages ahead, verify the rest; no part of the "
+       "total"},
       {"boot.deliver", "put the image's files where the application finds them"},
       {"boot.start", "start the program in the picoprocess"},
       {"boot.application", "the application's own start; an input of the model"},
+      {"first_instruction", "from the beginning until execve(2) of the application has succeeded"},
       {"total", "the whole launch"},
       {"native_twin", "the same application without cache, check and picoprocess"},
       {"untrusted_cache_cost", "the whole launch minus the native twin"},

@@ -14,9 +14,11 @@
 namespace missive::harness {
 namespace {
 
+// One that a launch waits for.
 bool is_phase(const std::string& name) {
-  return std::any_of(kPhases.begin(), kPhases.end(),
-                     [&](Phase phase) { return to_string(phase) == name; });
+  return std::any_of(kPhases.begin(), kPhases.end(), [&](Phase phase) {
+    return phase != Phase::background && to_string(phase) == name;
+  });
 }
 
 bool is_part(const std::string& name) {

@@ -28,6 +28,9 @@ ImageFacts image_facts(const py::dict& d) {
   f.runs = number(d, "runs");
   f.run_bytes = {number(d, "run_bytes")};
   f.listed = number(d, "listed");
+  f.front_blocks = number(d, "front_blocks");
+  f.run_blocks = number(d, "run_blocks");
+  f.pieces = number(d, "pieces");
   return f;
 }
 
@@ -58,11 +61,12 @@ py::list to_python(const Plan& plan) {
 }
 
 py::list launch(const py::dict& image, std::uint64_t lookups, const std::string& temperature,
-                bool keyed, const std::string& delivery, const std::string& hand_over,
+                bool keyed, bool lazy, const std::string& delivery, const std::string& hand_over,
                 std::uint64_t missing_blocks, const std::string& origin_link) {
   LaunchScenario s;
   s.temperature = parse_temperature(temperature);
   s.keyed = keyed;
+  s.lazy = lazy;
   s.delivery = delivery;
   s.hand_over = parse_hand_over(hand_over);
   s.origin_link = origin_link;
@@ -76,8 +80,9 @@ py::list launch(const py::dict& image, std::uint64_t lookups, const std::string&
 
 void bind_plans(py::module_& module) {
   module.def("plan_launch", &launch, py::arg("image"), py::arg("lookups"), py::arg("temperature"),
-             py::arg("keyed"), py::arg("delivery"), py::arg("hand_over"), py::arg("missing_blocks"),
-             py::arg("origin_link"), "Steps of one launch, in order; see missive.plans.");
+             py::arg("keyed"), py::arg("lazy"), py::arg("delivery"), py::arg("hand_over"),
+             py::arg("missing_blocks"), py::arg("origin_link"),
+             "Steps of one launch, in order; see missive.plans.");
 }
 
 }  // namespace missive::python

@@ -53,6 +53,7 @@ def plan_launch(
     lookups: int,
     temperature: str,
     keyed: bool,
+    lazy: bool,
     delivery: str,
     hand_over: str,
     missing_blocks: int,

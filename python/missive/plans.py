@@ -221,6 +221,7 @@ def _plan_of(point: Mapping[str, Any], over_link: bool) -> Plan:
         lookups=facts["lookups"],
         temperature=p["temperature"],
         keyed=p["verifier"] == "mac",
+        lazy=p.get("verification") == "lazy",
         delivery=p["delivery"],
         hand_over=p["handover"],
         missing_blocks=missing,
@@ -252,9 +253,8 @@ def _facts(p: Mapping[str, Any]) -> Mapping[str, Any]:
     for folder in (_home() / "facts", _program.data_dir() / "traces/facts"):
         if (folder / key).exists():
             facts: Mapping[str, Any] = json.loads((folder / key).read_text(encoding="utf-8"))
-            if facts.get("format") != "missive-sim/launch-facts/1":
-                raise InputError(f"{folder / key}: not of format missive-sim/launch-facts/1; remove it")
-            return facts
+            if facts.get("format") == "missive-sim/launch-facts/2":  # else another version kept it
+                return facts
     raise NotAvailable(
         f"the image of {p['application']} with these options was never built, and its facts do not "
         "ship; run the experiment with backend='both' once"

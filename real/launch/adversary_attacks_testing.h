@@ -30,9 +30,20 @@ inline Attack memory_attack(std::string name, Expect expect, std::string word,
           [=](const World&, Scene& s) { change(s.caches[0]); }};
 }
 
-inline Attack tag_attack(std::string name, const std::function<Bytes(const World&)>& tag) {
+inline void set_tags(CacheScript& cache, const World::Tags& tags) {
+  cache.tag = tags.whole;
+  cache.block_tags = tags.blocks;
+}
+
+inline Attack tag_attack(std::string name, const std::function<World::Tags(const World&)>& tag) {
   return {std::move(name), Expect::tag_detour, "tag",
-          [=](const World& w, Scene& s) { s.caches[0].tag = tag(w); }};
+          [=](const World& w, Scene& s) { set_tags(s.caches[0], tag(w)); }};
+}
+
+inline Attack recipe_attack(std::string name, std::string word,
+                            const std::function<Bytes(const World&)>& recipe) {
+  return {std::move(name), Expect::recipe_detour, std::move(word),
+          [=](const World& w, Scene& s) { s.caches[0].recipe = recipe(w); }};
 }
 
 inline void send_raw(int socket, std::string_view bytes) {
@@ -79,7 +90,10 @@ inline Attack message_attack(std::string name, Message at, std::string word,
             cache.instead = instead;
             cache.assembled = at != Message::fetch && at != Message::assemble;
             if (at == Message::get_copy) s.request.hand_over = HandOver::copy;
-            if (at == Message::put_tag) cache.tag.reset();
+            if (at == Message::put_tag) {
+              cache.tag.reset();
+              cache.block_tags.reset();
+            }
             if (timed) s.request.deadline = kShort;
           }};
 }
@@ -154,7 +168,7 @@ inline void add_image_attacks(std::vector<Attack>& all) {
   all.push_back({"another image of the vendor, with a tag of its own", detour, "",
                  [](const World& w, Scene& s) {
                    s.caches[0].image = w.wrong().image;
-                   s.caches[0].tag = w.tag(w.expected(7, w.wrong()), w.wrong());
+                   set_tags(s.caches[0], w.tag(w.expected(7, w.wrong()), w.wrong()));
                  }});
   all.push_back({"two caches that disagree", first_only, "refused", [](const World& w, Scene& s) {
                    s.caches.push_back(s.caches[0]);
@@ -250,11 +264,16 @@ inline void add_message_attacks(std::vector<Attack>& all) {
 }
 
 inline void add_tag_attacks(std::vector<Attack>& all) {
-  all.push_back(
-      tag_attack("tag of noise", [](const World&) { return Bytes(88, std::byte{0xa5}); }));
-  all.push_back(
-      tag_attack("tag of 4096 bytes", [](const World&) { return Bytes(4096, std::byte{1}); }));
-  all.push_back(tag_attack("tag of no bytes", [](const World&) { return Bytes(); }));
+  all.push_back(tag_attack("tag of noise", [](const World& w) {
+    World::Tags tags = w.tag(w.expected(7, w.right()), w.right());
+    std::ranges::fill(tags.whole, std::byte{0xa5});
+    std::ranges::fill(tags.blocks, std::byte{0xa5});
+    return tags;
+  }));
+  all.push_back(tag_attack("tag of 4096 bytes", [](const World&) {
+    return World::Tags{Bytes(4096, std::byte{1}), Bytes(4096, std::byte{1})};
+  }));
+  all.push_back(tag_attack("tag of no bytes", [](const World&) { return World::Tags(); }));
   all.push_back(tag_attack("tag of another host", [](const World& w) {
     return w.tag(w.expected(7, w.right()), w.right(), 1);
   }));
@@ -267,13 +286,36 @@ inline void add_tag_attacks(std::vector<Attack>& all) {
     return w.tag(w.expected(6, w.right()), w.right());
   }));
   all.push_back(tag_attack("tag of an older version, relabelled", [](const World& w) {
-    Bytes tag = w.tag(w.expected(6, w.right()), w.right());
-    tag[48] = std::byte{7};
-    return tag;
+    World::Tags tags = w.tag(w.expected(6, w.right()), w.right());
+    tags.whole[48] = tags.blocks[48] = std::byte{7};
+    return tags;
   }));
   all.push_back(tag_attack("tag of another image", [](const World& w) {
     return w.tag(w.expected(7, w.wrong()), w.wrong());
   }));
+}
+
+inline void add_recipe_attacks(std::vector<Attack>& all) {
+  all.push_back(recipe_attack("cache's recipe of another image", "origin",
+                              [](const World& w) { return w.wrong().report.recipe.serialize(); }));
+  all.push_back(recipe_attack("cache's recipe with a flipped bit", "refused", [](const World& w) {
+    Bytes recipe = w.right().report.recipe.serialize();
+    recipe.back() ^= std::byte{1};
+    return recipe;
+  }));
+  all.push_back(
+      recipe_attack("cache's recipe with two leaves swapped", "refused", [](const World& w) {
+        zar::Recipe recipe = w.right().report.recipe;
+        std::swap(recipe.leaves.front(), recipe.leaves.back());
+        return recipe.serialize();
+      }));
+  all.push_back(recipe_attack("cache's recipe of no bytes", "bytes instead of",
+                              [](const World&) { return Bytes(); }));
+  all.push_back({"disconnect at get recipe", Expect::recipe_detour, "connection was lost",
+                 [](const World&, Scene& s) {
+                   s.caches[0].at = Message::get_recipe;
+                   s.caches[0].instead = [](int socket) { ::shutdown(socket, SHUT_RDWR); };
+                 }});
 }
 
 inline void add_boot_attacks(std::vector<Attack>& all) {
@@ -369,6 +411,7 @@ inline const std::vector<Attack>& attacks() {
     add_memory_attacks(list);
     add_message_attacks(list);
     add_tag_attacks(list);
+    add_recipe_attacks(list);
     add_boot_attacks(list);
     add_origin_attacks(list);
     return list;

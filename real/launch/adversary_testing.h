@@ -17,6 +17,7 @@
 #include "real/origin/boot_block.h"
 #include "real/origin/scripted_server.h"
 #include "real/origin/server.h"
+#include "real/verify/block_tags.h"
 #include "real/verify/verifier.h"
 #include "real/zar/builder.h"
 #include "real/zar/image.h"
@@ -65,9 +66,14 @@ class World {
   verify::Expected expected(std::uint64_t version, const Built& built) const {
     return {built.report.name, built.report.recipe.shape, "tiny", version};
   }
-  // A right tag of `host` for what it is made of.
-  Bytes tag(const verify::Expected& e, const Built& built, unsigned host = 0) const {
-    return verify::make_tag(built.image, e, verify::mac_key(secret(host), e.name, e.version)).bytes;
+  // Right tags of `host` for what they are made of: of the whole image, and of its blocks.
+  struct Tags {
+    Bytes whole, blocks;
+  };
+  Tags tag(const verify::Expected& e, const Built& built, unsigned host = 0) const {
+    return {
+        verify::make_tag(built.image, e, verify::mac_key(secret(host), e.name, e.version)).bytes,
+        verify::make_block_tags(built.image, e, secret(host)).bytes};
   }
 
  private:
@@ -107,16 +113,20 @@ struct Scene {
 };
 
 enum class Expect {
-  unnoticed,   // launches as if nothing were
-  detour,      // launches, and says what was done instead
-  tag_detour,  // the same with keyed verifiers, which alone ask for it; unnoticed with others
-  refused,     // one clear error
-  first_only,  // detour with the first cache, unnoticed with the second
+  unnoticed,      // launches as if nothing were
+  detour,         // launches, and says what was done instead
+  tag_detour,     // the same with keyed verifiers, which alone ask for it; unnoticed with others
+  refused,        // one clear error
+  first_only,     // detour with the first cache, unnoticed with the second
+  recipe_detour,  // detour where blocks are held against a recipe; unnoticed elsewhere
 };
 inline std::string to_string(Expect e) {
-  constexpr const char* kNames[] = {"launches", "launches by a detour",
-                                    "launches; by a detour when keyed", "refused",
-                                    "launches; by a detour from the liar"};
+  constexpr const char* kNames[] = {"launches",
+                                    "launches by a detour",
+                                    "launches; by a detour when keyed",
+                                    "refused",
+                                    "launches; by a detour from the liar",
+                                    "launches; by a detour when lazily by the tree"};
   return kNames[static_cast<int>(e)];
 }
 

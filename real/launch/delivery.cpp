@@ -1,15 +1,25 @@
 #include "real/launch/delivery.h"
 
+#include <stdexcept>
+
 #include "models/error.h"
 
 namespace missive::launch {
 
+UniqueFd Delivery::deliver_lazily(const zar::Image&, verify::BlockVerifier&, Delivered*) {
+  throw std::logic_error("this delivery is not a lazy one");
+}
+
+std::uint64_t Delivery::put_ahead(const std::stop_token&) {
+  throw std::logic_error("this delivery is not a lazy one");
+}
+
 const std::vector<DeliveryInfo>& deliveries() {
   static const std::vector<DeliveryInfo> all = {
       {"extract", "all files are copied into a tmpfs before the start", make_extract_delivery,
-       extract_unavailable},
+       extract_unavailable, false},
       {"fuse", "files are served from the verified mapping; launch runs are put ahead",
-       make_fuse_delivery, fuse_unavailable},
+       make_fuse_delivery, fuse_unavailable, true},
   };
   return all;
 }

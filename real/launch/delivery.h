@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "real/fd.h"
+#include "real/verify/block_verifier.h"
 #include "real/zar/image.h"
 
 namespace missive::launch {
@@ -34,6 +36,18 @@ class Delivery {
   // Returns the detached mount. `image` must outlive the Delivery. Once only.
   virtual UniqueFd deliver(const zar::Image& image, Delivered* delivered) = 0;
   virtual Served served() const { return {}; }
+
+  // Lazily, for methods that can (DeliveryInfo::lazy): as deliver(), but nothing is put ahead yet,
+  // and of the content no byte is shown before `blocks` has accepted it; whoever reads a block that
+  // is refused gets EIO. `blocks` must outlive the Delivery, and has accepted what Image::open()
+  // read.
+  virtual UniqueFd deliver_lazily(const zar::Image& image, verify::BlockVerifier& blocks,
+                                  Delivered* delivered);
+  // What deliver() does before the start is done here, while the application starts: on a thread of
+  // the caller's, in the order in which the recorded start needed it. Ends early, without an error,
+  // once `stop` is asked for. Returns Delivered::bytes. Throws RunError, also when a block is
+  // refused.
+  virtual std::uint64_t put_ahead(const std::stop_token& stop);
 };
 
 struct DeliveryInfo {
@@ -44,6 +58,7 @@ struct DeliveryInfo {
   std::unique_ptr<Delivery> (*make)();
   // Empty when this host can, otherwise why not.
   std::string (*unavailable)();
+  bool lazy = false;  // whether deliver_lazily() is there
 };
 const std::vector<DeliveryInfo>& deliveries();
 // Throws InputError with the known names.

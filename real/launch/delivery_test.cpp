@@ -178,6 +178,114 @@ TEST_F(FuseTest, LaunchRunsAreReadWithoutAsking) {
   EXPECT_EQ(after.lookups, before.lookups);
 }
 
+// A copy of the probe's image, served lazily.
+class LazyTest : public FuseTest {
+ protected:
+  void SetUp() override {
+    FuseTest::SetUp();
+    const auto data = ProbeImage::get().image().data();
+    memory_ = Mapping::anonymous(data.size(), "image");
+    std::ranges::copy(data, memory_.writable().begin());
+    recipe_ = zar::make_recipe(data, ProbeImage::get().image().block_size(),
+                               ProbeImage::get().image().degree());
+    expected_ = {recipe_.name(), recipe_.shape, "probe", 1};
+  }
+  void open() {
+    blocks_ = verify::BlockVerifier::by_tree(memory_.bytes(), expected_, recipe_.serialize());
+    blocks_->require(0, zar::Image::opened_bytes(memory_.bytes(), "image"));
+    front_ = blocks_->accepted_blocks();
+    image_.emplace(zar::Image::open(memory_.bytes(), "image"));
+    method_ = make_fuse_delivery();
+    root_ = method_->deliver_lazily(*image_, *blocks_, nullptr);
+  }
+  UniqueFd file(const char* path) const {
+    return UniqueFd(::openat(root_.get(), path, O_RDONLY | O_CLOEXEC));
+  }
+  std::uint64_t block_of(const char* path) const {
+    return image_->entries()[image_->find(path).value()].offset / image_->block_size();
+  }
+
+  Mapping memory_;
+  zar::Recipe recipe_;
+  verify::Expected expected_;
+  std::unique_ptr<verify::BlockVerifier> blocks_;
+  std::uint64_t front_ = 0;
+  std::optional<zar::Image> image_;
+  std::unique_ptr<Delivery> method_;
+  UniqueFd root_;
+};
+
+TEST_F(LazyTest, FilesAreThoseOfTheTreeAndEachBlockIsVerifiedWhenRead) {
+  open();
+  EXPECT_EQ(blocks_->accepted_blocks(), front_) << "delivering looks at no content";
+  EXPECT_EQ(front_, blocks_at_start(*image_).front);
+  char byte = 0;
+  ASSERT_EQ(::pread(file("data/large").get(), &byte, 1, 0), 1);
+  EXPECT_TRUE(blocks_->accepted(block_of("/data/large")));
+  EXPECT_LT(blocks_->accepted_blocks(), recipe_.shape.blocks());
+  for (const zar::Entry& entry : image_->entries()) {
+    if (entry.kind != zar::EntryKind::file) continue;
+    std::vector<std::byte> all(entry.size + 1);
+    ASSERT_EQ(
+        ::pread(file(("." + std::string(entry.path)).c_str()).get(), all.data(), all.size(), 0),
+        static_cast<ssize_t>(entry.size))
+        << entry.path;
+    all.pop_back();
+    EXPECT_TRUE(std::ranges::equal(all, ProbeImage::get().image().content(entry))) << entry.path;
+  }
+}
+
+TEST_F(LazyTest, WhatIsPutAheadIsVerifiedBeforeAndInAmountsKnownBeforehand) {
+  open();
+  EXPECT_EQ(method_->put_ahead({}), launch_run_bytes(*image_));
+  const auto start = blocks_at_start(*image_);
+  EXPECT_EQ(blocks_->accepted_blocks(), start.front + start.runs);
+  const Served before = method_->served();
+  std::vector<std::byte> part(8 * 4096);
+  ASSERT_EQ(::pread(file("data/large").get(), part.data(), part.size(), 12 * 4096L),
+            static_cast<ssize_t>(part.size()));
+  EXPECT_EQ(method_->served().reads, before.reads) << "it was there";
+}
+
+TEST_F(LazyTest, ABlockThatIsRefusedIsAnErrorAndNeverBytes) {
+  open();
+  memory_.writable()[block_of("/data/large") * image_->block_size() + 5] ^= std::byte{1};
+  int told = 0;
+  blocks_->on_failure([&] { ++told; });
+  char byte = 0;
+  errno = 0;
+  EXPECT_EQ(::pread(file("data/large").get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, EIO);
+  EXPECT_EQ(told, 1);
+  EXPECT_THROW(method_->put_ahead({}), RunError);
+}
+
+TEST_F(LazyTest, StoppedItPutsNoMoreAhead) {
+  open();
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(method_->put_ahead(stop.get_token()), 0u);
+}
+
+TEST_F(FuseTest, RunsByTouchAreTheSamePagesInTheStartsOwnOrder) {
+  const zar::Image& image = ProbeImage::get().image();
+  const auto touched = runs_by_touch(image);
+  ASSERT_FALSE(touched.empty());
+  EXPECT_EQ(touched.front().entry, image.launch_runs().front().entry);
+  std::uint64_t bytes = 0;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> pages;
+  for (const CoalescedRun& run : touched) {
+    bytes += run.bytes;
+    EXPECT_EQ(run.offset / 65536, (run.offset + run.bytes - 1) / 65536) << "one window";
+    for (std::uint64_t at = run.offset; at < run.offset + run.bytes; at += 4096)
+      EXPECT_TRUE(pages.insert({run.entry, at / 4096}).second) << "twice";
+  }
+  EXPECT_EQ(bytes, launch_run_bytes(image));
+  for (const CoalescedRun& run : coalesced_runs(image))
+    for (std::uint64_t at = run.offset; at < run.offset + run.bytes; at += 4096)
+      EXPECT_TRUE(pages.contains({run.entry, at / 4096}));
+}
+
 TEST_F(FuseTest, FilesOpenWhenTheServerEndsGiveAnErrorNotAHang) {
   auto method = make_fuse_delivery();
   const UniqueFd root = method->deliver(ProbeImage::get().image(), nullptr);

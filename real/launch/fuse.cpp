@@ -10,7 +10,8 @@
 //   - before the start the directories on the way to the launch runs are listed through the mount
 //     (READDIRPLUS puts their entries into the dentry cache, many per request), links are read
 //     once, and the runs themselves are pushed into the page cache (FUSE_NOTIFY_STORE: one write(2)
-//     per run, no round trip at all).
+//     per run, no round trip at all). Lazily the same happens behind the start, each run verified
+//     before it is pushed.
 
 #include <algorithm>
 #include <array>
@@ -44,12 +45,15 @@ class Server {
  public:
   Server();
 
-  void serve(const zar::Image& image) {
+  // `blocks` null: all of the image is verified already.
+  void serve(const zar::Image& image, verify::BlockVerifier* blocks) {
     tree_.emplace(image);
+    blocks_ = blocks;
     published_.store(&*tree_, std::memory_order_release);
   }
   const ImageTree& tree() const { return *tree_; }
-  // Puts content into the page cache. The kernel must know the inode: false when it does not.
+  // Puts content into the page cache, verified. The kernel must know the inode: false when it does
+  // not. Throws RunError when a block is refused.
   bool store(std::uint32_t entry, std::uint64_t offset, std::uint64_t bytes);
   UniqueFd& mount() { return session_->mount(); }
   Served served() const {
@@ -71,8 +75,12 @@ class Server {
  private:
   const ImageTree* ready() const { return published_.load(std::memory_order_acquire); }
   fuse_entry_param parameter(const ImageTree& tree, std::uint32_t index) const;
+  std::span<const std::byte> verified(const ImageTree& tree, const zar::Entry& file,
+                                      std::uint64_t offset, std::uint64_t size,
+                                      std::vector<std::byte>& scratch) const;
 
   std::optional<ImageTree> tree_;
+  verify::BlockVerifier* blocks_ = nullptr;
   std::atomic<const ImageTree*> published_{nullptr};
   std::atomic<std::uint64_t> lookups_{0}, reads_{0}, bytes_read_{0}, others_{0};
   std::optional<FuseSession> session_;  // last: its threads use all above
@@ -175,6 +183,22 @@ void Server::readlink(fuse_req_t request, fuse_ino_t inode) {
   fuse_reply_readlink(request, target.c_str());
 }
 
+// The only way to a file's content. Names, attributes and link targets lie in front of it, in what
+// was verified before the image was opened.
+std::span<const std::byte> Server::verified(const ImageTree& tree, const zar::Entry& file,
+                                            std::uint64_t offset, std::uint64_t size,
+                                            std::vector<std::byte>& scratch) const {
+  if (blocks_ != nullptr) {
+    const std::uint64_t end = offset < file.size ? offset + std::min(size, file.size - offset) : 0;
+    for (const zar::Extent& part : tree.image().extents(file)) {
+      const std::uint64_t from = std::max(offset, part.file_offset);
+      const std::uint64_t to = std::min(end, part.file_end());
+      if (from < to) blocks_->require(part.offset + (from - part.file_offset), to - from);
+    }
+  }
+  return tree.image().view(file, offset, size, scratch);
+}
+
 void Server::read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset) {
   ++reads_;
   const ImageTree* const tree = ready();
@@ -185,10 +209,10 @@ void Server::read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t 
   }
   try {
     std::vector<std::byte> scratch;  // of sparse files alone
-    const auto part = tree->image().view(*entry, static_cast<std::uint64_t>(offset), size, scratch);
+    const auto part = verified(*tree, *entry, static_cast<std::uint64_t>(offset), size, scratch);
     bytes_read_ += part.size();
     fuse_reply_buf(request, reinterpret_cast<const char*>(part.data()), part.size());
-  } catch (const std::exception&) {  // bytes that a partial file lacks, or no memory
+  } catch (const std::exception&) {  // a block refused, bytes that a partial file lacks, no memory
     fuse_reply_err(request, EIO);
   }
 }
@@ -224,9 +248,8 @@ void Server::readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off
 }
 
 bool Server::store(std::uint32_t entry, std::uint64_t offset, std::uint64_t bytes) {
-  const zar::Image& image = tree_->image();
   std::vector<std::byte> scratch;
-  const auto content = image.view(image.entries()[entry], offset, bytes, scratch);
+  const auto content = verified(*tree_, tree_->image().entries()[entry], offset, bytes, scratch);
   fuse_bufvec data{};
   data.count = 1;
   data.buf[0].size = content.size();
@@ -238,24 +261,61 @@ bool Server::store(std::uint32_t entry, std::uint64_t offset, std::uint64_t byte
 class FuseDelivery : public Delivery {
  public:
   UniqueFd deliver(const zar::Image& image, Delivered* delivered) override {
-    server_.serve(image);
+    server_.serve(image, nullptr);
     const Ahead ahead = plan_ahead(server_.tree());
-    put_ahead(ahead);
-    if (delivered != nullptr) {
-      *delivered = {};
-      for (const zar::Entry& entry : image.entries()) {
-        delivered->files += entry.kind == zar::EntryKind::file ? 1 : 0;
-      }
-      for (const CoalescedRun& run : ahead.runs) delivered->bytes += run.bytes;
-    }
+    put_all_ahead(ahead);
+    if (delivered == nullptr) return std::move(server_.mount());
+    *delivered = {files_of(image), 0};
+    for (const CoalescedRun& run : ahead.runs) delivered->bytes += run.bytes;
     return std::move(server_.mount());
   }
+
+  UniqueFd deliver_lazily(const zar::Image& image, verify::BlockVerifier& blocks,
+                          Delivered* delivered) override {
+    server_.serve(image, &blocks);
+    if (delivered != nullptr) *delivered = {files_of(image), 0};
+    // The mount itself goes to the picoprocess; put_ahead() walks it by a descriptor of its own.
+    walk_.reset(::fcntl(server_.mount().get(), F_DUPFD_CLOEXEC, 0));
+    if (!walk_) throw_errno("cannot keep the FUSE mount at hand");
+    return std::move(server_.mount());
+  }
+
+  std::uint64_t put_ahead(const std::stop_token& stop) override {
+    const ImageTree& tree = server_.tree();
+    std::vector<bool> listed(tree.image().entries().size(), false);
+    const auto list_to = [&](std::uint32_t directory, const auto& self) -> void {
+      if (listed[directory]) return;
+      if (directory != 0) self(tree.parent(directory), self);
+      listed[directory] = true;
+      list(walk_, directory);
+    };
+    std::uint64_t bytes = 0;
+    for (const CoalescedRun& run : runs_by_touch(tree.image())) {
+      if (stop.stop_requested()) break;
+      list_to(tree.parent(run.entry), list_to);
+      if (!server_.store(run.entry, run.offset, run.bytes)) refuse_store();
+      bytes += run.bytes;
+    }
+    return bytes;
+  }
+
   Served served() const override { return server_.served(); }
 
  private:
+  static std::uint64_t files_of(const zar::Image& image) {
+    std::uint64_t files = 0;
+    for (const zar::Entry& entry : image.entries())
+      files += entry.kind == zar::EntryKind::file ? 1 : 0;
+    return files;
+  }
+
+  [[noreturn]] static void refuse_store() {
+    throw RunError("the kernel refuses launch runs for its page cache (FUSE_NOTIFY_STORE)");
+  }
+
   // Lists directories and reads links on this thread; a second one follows with the content of
   // files whose directory is known already; then both push what is left.
-  void put_ahead(const Ahead& ahead) {
+  void put_all_ahead(const Ahead& ahead) {
     std::atomic<std::uint32_t> listed{0};
     std::atomic<std::size_t> next{0};
     std::atomic<bool> failed{false};
@@ -282,24 +342,23 @@ class FuseDelivery : public Delivery {
       Finish second{listed, {}};
       if (std::thread::hardware_concurrency() > 1) second.thread = std::thread(push);
       for (const std::uint32_t directory : ahead.directories) {
-        list(directory);
+        list(server_.mount(), directory);
         ++listed;
         listed.notify_one();
       }
       for (const std::uint32_t link : ahead.links) read_link(link);
       push();
     }
-    if (failed)
-      throw RunError("the kernel refuses launch runs for its page cache (FUSE_NOTIFY_STORE)");
+    if (failed) refuse_store();
   }
 
   std::string path(std::uint32_t index) const {
     return "." + std::string(server_.tree().image().entries()[index].path);
   }
 
-  void list(std::uint32_t index) {
+  void list(const UniqueFd& mount, std::uint32_t index) {
     const UniqueFd directory(
-        ::openat(server_.mount().get(), path(index).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        ::openat(mount.get(), path(index).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory) throw_errno("cannot open " + path(index) + " in the FUSE mount");
     alignas(dirent64) std::array<char, 32768> buffer;
     // Counting what came saves the request that would only say "no more".
@@ -321,6 +380,7 @@ class FuseDelivery : public Delivery {
   }
 
   Server server_;
+  UniqueFd walk_;  // lazily: into the mount
 };
 
 }  // namespace

@@ -28,6 +28,8 @@ struct CacheScript {
   int seals = kAllSeals;
   bool assembled = true;                                 // what lookup says
   std::optional<std::vector<std::byte>> tag;             // the answer to every get_tag
+  std::optional<std::vector<std::byte>> block_tags;      // and to every get_block_tags
+  std::vector<std::byte> recipe;                         // and to every get_recipe
   std::uint64_t number = 0;                              // in every counter of an answer
   std::optional<std::uint64_t> length = {};              // what get_copy announces; else the truth
   std::function<UniqueFd()> thing = nullptr;             // handed over instead of memory
@@ -61,7 +63,7 @@ class HostileCache {
       for (;;) {
         const auto request = cache::wire::receive_message(
             peer.get(), false, cache::wire::Deadline(std::chrono::seconds(60)), "hostile cache");
-        if (script.at == request.type)
+        if (script.at == kin_of(request.type))
           script.instead(peer.get());
         else
           answer(peer.get(), request.type, script);
@@ -70,8 +72,16 @@ class HostileCache {
     }
   }
 
+  // What is done at a message is done at the one that takes its place in a lazy launch.
+  static Message kin_of(Message m) {
+    return m == Message::get_block_tags   ? Message::get_tag
+           : m == Message::put_block_tags ? Message::put_tag
+                                          : m;
+  }
+
   static void answer(int socket, Message request, const CacheScript& script) {
     std::vector<std::byte> payload;
+    std::vector<std::byte> body;
     UniqueFd given;
     switch (request) {
       case Message::lookup:
@@ -94,12 +104,22 @@ class HostileCache {
         payload.push_back(std::byte{script.tag.has_value()});
         if (script.tag) payload.insert(payload.end(), script.tag->begin(), script.tag->end());
         break;
+      case Message::get_recipe:
+        body = script.recipe;
+        cache::append_le(payload, std::uint64_t{body.size()});
+        break;
+      case Message::get_block_tags:
+        body = script.block_tags.value_or(std::vector<std::byte>{});
+        payload.push_back(std::byte{script.block_tags.has_value()});
+        cache::append_le(payload, std::uint64_t{body.size()});
+        break;
       default:
         break;
     }
     const cache::wire::Deadline deadline(std::chrono::seconds(60));
     cache::wire::send_message(socket, cache::wire::reply_to(request), payload,
                               given ? given.get() : -1, deadline, "hostile cache");
+    cache::wire::send_bytes(socket, body, deadline, "hostile cache");
     if (request == Message::get_copy)
       cache::wire::send_bytes(socket, script.image, deadline, "hostile cache");
     if (given && script.afterwards) script.afterwards(given.get());

@@ -1,6 +1,8 @@
 #include "real/launch/launch_runs.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace missive::launch {
 
@@ -45,10 +47,54 @@ std::vector<CoalescedRun> coalesced_runs(const zar::Image& image, std::uint32_t 
   return result;
 }
 
+std::vector<CoalescedRun> runs_by_touch(const zar::Image& image) {
+  constexpr std::uint64_t kWindow = 65536;
+  using Window = std::pair<std::uint32_t, std::uint64_t>;  // entry, number
+  std::map<Window, std::vector<CoalescedRun>> windows;
+  for (const CoalescedRun& run : coalesced_runs(image))
+    for (std::uint64_t at = run.offset; at < run.offset + run.bytes;) {
+      const std::uint64_t end = std::min(run.offset + run.bytes, (at / kWindow + 1) * kWindow);
+      windows[{run.entry, at / kWindow}].push_back({run.entry, at, end - at});
+      at = end;
+    }
+  std::vector<CoalescedRun> result;
+  for (const zar::LaunchRun& touched : image.launch_runs()) {
+    const std::uint64_t first = touched.first_page * kPage;
+    const std::uint64_t last = first + (std::max(touched.pages, 1U) - 1) * kPage;
+    for (std::uint64_t w = first / kWindow; w <= last / kWindow; ++w) {
+      const auto found = windows.find({touched.entry, w});
+      if (found == windows.end()) continue;
+      result.insert(result.end(), found->second.begin(), found->second.end());
+      windows.erase(found);
+    }
+  }
+  return result;
+}
+
 std::uint64_t launch_run_bytes(const zar::Image& image) {
   std::uint64_t bytes = 0;
   for (const CoalescedRun& run : coalesced_runs(image)) bytes += run.bytes;
   return bytes;
+}
+
+BlocksAtStart blocks_at_start(const zar::Image& image) {
+  const std::uint64_t size = image.block_size();
+  BlocksAtStart blocks;
+  blocks.front = (image.content_start() + size - 1) / size;
+  std::vector<bool> seen(image.data().size() / size, false);
+  for (const CoalescedRun& run : coalesced_runs(image))
+    for (const zar::Extent& part : image.extents(image.entries()[run.entry])) {
+      const std::uint64_t from = std::max(run.offset, part.file_offset);
+      const std::uint64_t to = std::min(run.offset + run.bytes, part.file_end());
+      if (from >= to) continue;
+      const std::uint64_t begin = part.offset + (from - part.file_offset);
+      for (std::uint64_t b = begin / size; b <= (begin + (to - from) - 1) / size; ++b)
+        if (b >= blocks.front && !seen[b]) {
+          seen[b] = true;
+          ++blocks.runs;
+        }
+    }
+  return blocks;
 }
 
 }  // namespace missive::launch

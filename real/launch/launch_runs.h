@@ -21,7 +21,20 @@ struct CoalescedRun {
 // file in ascending order, each clipped at the end of its file.
 std::vector<CoalescedRun> coalesced_runs(const zar::Image& image, std::uint32_t gap = 0);
 
+// The same pages in the order in which the start first touched them, for a delivery that runs ahead
+// of a start under way: all that it needs of 64 KiB of a file comes with the first page of them. A
+// loader looks at the front of one library after the other, and only then at the rest of each;
+// file by file, it would overtake the delivery.
+std::vector<CoalescedRun> runs_by_touch(const zar::Image& image);
+
 // Sum of the bytes of coalesced_runs(image): Delivered::bytes of the fuse delivery.
 std::uint64_t launch_run_bytes(const zar::Image& image);
+
+// Blocks that a lazy launch needs first: those that hold what Image::open() reads, and further ones
+// that hold bytes of launch runs.
+struct BlocksAtStart {
+  std::uint64_t front = 0, runs = 0;
+};
+BlocksAtStart blocks_at_start(const zar::Image& image);
 
 }  // namespace missive::launch

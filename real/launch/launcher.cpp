@@ -1,87 +1,39 @@
 #include "real/launch/launcher.h"
 
-#include <cstring>
 #include <optional>
 #include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "models/error.h"
 #include "real/cache/client.h"
 #include "real/cache/seals.h"
 #include "real/fd.h"
-#include "real/launch/native.h"
+#include "real/launch/background.h"
+#include "real/launch/origin_image.h"
 #include "real/launch/picoprocess.h"
-#include "real/measure/clock.h"
+#include "real/launch/ready_wait.h"
+#include "real/launch/stopwatch.h"
 #include "real/origin/boot_block.h"
-#include "real/origin/client.h"
+#include "real/verify/block_tags.h"
+#include "real/verify/block_verifier.h"
 #include "real/verify/verifier.h"
 #include "real/verify/version_store.h"
 #include "real/zar/image.h"
+#include "real/zar/recipe.h"
 
 namespace missive::launch {
 
 namespace {
-
-using measure::now_ns;
-
-// Cuts the launch into records without gaps.
-class Stopwatch {
- public:
-  Stopwatch() : zero_(now_ns()), last_(zero_) {}
-  void mark(std::string step, Phase phase, Place place, const Amounts& amounts = {}) {
-    mark_at(now_ns(), std::move(step), phase, place, amounts);
-  }
-  void mark_at(std::int64_t end, std::string step, Phase phase, Place place,
-               const Amounts& amounts = {}) {
-    records_.push_back(
-        {std::move(step), phase, place, since_zero(last_), since_zero(end), amounts});
-    last_ = end;
-  }
-  std::vector<Record> take() { return std::move(records_); }
-
- private:
-  Picos since_zero(std::int64_t t) const { return std::chrono::nanoseconds(t - zero_); }
-  std::int64_t zero_, last_;
-  std::vector<Record> records_;
-};
-
-// Waits for the ready mark, whichever kind it is. Made before the clock starts: a launcher is
-// resident.
-class ReadyWait {
- public:
-  ReadyWait(const Application& application, const Display* display) {
-    if (application.ready == ReadyMark::first_window) {
-      if (!display)
-        throw RunError(application.name + ": its ready mark is a window, but there is no display");
-      window_.emplace(*display);
-    }
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe for the application's output");
-    read_.reset(ends[0]);
-    write_.reset(ends[1]);
-    log_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-  }
-  int output() const { return window_ ? log_.get() : write_.get(); }
-  int log() const { return log_.get(); }
-  // Nobody but the application holds the writing end from here on.
-  void started() { write_.reset(); }
-  std::int64_t wait(std::chrono::milliseconds deadline, int pidfd) {
-    return window_ ? window_->wait(deadline, pidfd) : wait_for_output(read_.get(), deadline, pidfd);
-  }
-
- private:
-  std::optional<WindowWatcher> window_;
-  UniqueFd read_, write_, log_;
-};
 
 std::string display_name(const Display* display) { return display ? display->name() : ""; }
 
 class Launch {
  public:
   explicit Launch(const LaunchRequest& request)
-      : request_(request), ready_(request.application, request.display) {
+      : request_(request), lazy_(verify::verification_mode(request.verification).lazy) {
+    if (lazy_ && !delivery(request.delivery).lazy)
+      throw InputError("delivery \"" + request.delivery +
+                       "\" needs the whole image before the start: it cannot verify lazily");
+    ready_.emplace(request.application, request.display);
     verify::prepare_verifiers();  // before the clock starts, as ready_: a launcher is resident
   }
 
@@ -91,27 +43,30 @@ class Launch {
     expected_ = {block.image, block.shape, block.application, block.version};
     if (!request_.version_store.empty())
       verify::VersionStore(request_.version_store).admit(request_.vendor, expected_);
-    Picoprocess process = Picoprocess::create();
-    delivery_ = make_delivery(request_.delivery);
+    create();
     watch.mark("create", Phase::create, Place::launcher);
     obtain(watch);
     verify_or_replace(watch);
-    if (!request_.version_store.empty())
-      verify::VersionStore(request_.version_store).remember(request_.vendor, expected_);
-    boot(watch, process);
+    // Lazily only once all of it is known to be there.
+    if (!lazy_) remember();
+    boot(watch);
+    if (lazy_) complete(watch);
     outcome_.records = watch.take();
     return std::move(outcome_);
   }
 
  private:
-  static std::unique_ptr<Delivery> make_delivery(const std::string& name) {
-    for (const auto& d : deliveries())
-      if (d.name == name) {
-        if (const auto why = d.unavailable(); !why.empty())
-          throw NotAvailable("delivery " + name + ": " + why);
-        return d.make();
-      }
-    throw InputError("delivery \"" + name + "\": no such method");
+  void create() {
+    process_.emplace(Picoprocess::create());
+    const DeliveryInfo& info = delivery(request_.delivery);
+    if (const auto why = info.unavailable(); !why.empty())
+      throw NotAvailable("delivery " + info.name + ": " + why);
+    delivery_ = info.make();
+  }
+
+  void remember() const {
+    if (!request_.version_store.empty())
+      verify::VersionStore(request_.version_store).remember(request_.vendor, expected_);
   }
 
   // lookup, fetch, assemble, map, tag_lookup: everything that asks the cache.
@@ -132,13 +87,22 @@ class Launch {
         watch.mark("assemble", Phase::assemble, Place::cache, b);
       }
       map(watch);
-      if (request_.keyed) {
+      if (lazy_)
+        ask_for_digests();
+      else if (request_.keyed)
         tag_ = cache_->get_tag(expected_.name);
-        watch.mark("tag_lookup", Phase::tag_lookup, Place::launcher);
-      }
+      if (lazy_ || request_.keyed) watch.mark("tag_lookup", Phase::tag_lookup, Place::launcher);
     } catch (const RunError& e) {
       ask_origin(watch, std::string("the cache failed (") + e.what() + ")");
     }
+  }
+
+  // What single blocks are held against: their tags, or else the leaves of the tree.
+  void ask_for_digests() {
+    if (request_.keyed)
+      tag_ = cache_->get_block_tags(expected_.name,
+                                    verify::block_tags_bytes(expected_.shape.blocks()));
+    if (!tag_) recipe_ = cache_->get_recipe(expected_.name, zar::recipe_bytes(expected_.shape));
   }
 
   void map(Stopwatch& watch) {
@@ -164,34 +128,25 @@ class Launch {
     cache_.reset();
     tag_.reset();
     try {
-      origin::Client origin(request_.origin_url, request_.deadline);
-      const auto recipe =
-          zar::Recipe::parse(origin.get_recipe(expected_.name), "recipe from the origin");
-      if (recipe.name() != expected_.name)
-        throw RunError("the origin's recipe is not the signed image's");
-      memory_ = Mapping::anonymous(expected_.shape.length, "the image");
-      std::size_t at = 0;
-      const auto into = memory_.writable();
-      origin.get_blocks(expected_.name, recipe.leaves, recipe.shape.block_size,
-                        [&](const zar::Digest&, std::span<const std::byte> block) {
-                          std::memcpy(into.data() + at, block.data(), block.size());
-                          at += block.size();
-                        });
-      Amounts a;
-      a[Amount::bytes_fetched] = origin.bytes_received();
-      a[Amount::blocks_fetched] = recipe.leaves.size();
-      watch.mark("fetch.direct", Phase::fetch, Place::launcher, a);
+      OriginImage image = image_from_origin(request_.origin_url, expected_.name, expected_.shape,
+                                            request_.deadline);
+      memory_ = std::move(image.memory);
+      watch.mark("fetch.direct", Phase::fetch, Place::launcher, image.amounts);
     } catch (const Error& e) {
       throw RunError("cannot launch " + expected_.application + ": " + why +
                      ", and the origin failed too (" + e.what() + "); check that the origin at " +
                      request_.origin_url + " runs");
     }
     from_origin_ = true;
+    lazy_ = false;  // every block was looked at on its way in
   }
 
   void verify_or_replace(Stopwatch& watch) {
     try {
-      verify(watch);
+      if (lazy_)
+        verify_front(watch);
+      else
+        verify(watch);
     } catch (const RunError& e) {
       if (from_origin_) throw;
       ask_origin(watch, std::string("the cache's image was refused (") + e.what() + ")");
@@ -223,10 +178,8 @@ class Launch {
         work.bytes_authenticated += more.bytes_authenticated;
       }
     }
-    Amounts a;
-    a[Amount::bytes_hashed] = work.bytes_hashed;
-    a[Amount::blocks_hashed] = work.blocks_hashed;
-    a[Amount::bytes_authenticated] = work.bytes_authenticated;
+    Amounts a = amounts_of(work);
+    a[Amount::blocks_before_start] = expected_.shape.blocks();
     watch.mark("verify", Phase::verify, Place::launcher, a);
     if (fresh && cache_) {
       cache_->put_tag(expected_.name, fresh->bytes);
@@ -234,60 +187,144 @@ class Launch {
     }
   }
 
-  void boot(Stopwatch& watch, Picoprocess& process) {
+  // Lazily: what single blocks are held against, and the blocks that hold the image's index.
+  void verify_front(Stopwatch& watch) {
+    const auto bytes = memory_.bytes();
+    if (tag_) {
+      try {
+        blocks_ = verify::BlockVerifier::by_tags(bytes, expected_, request_.secret, {*tag_});
+      } catch (const RunError& e) {
+        outcome_.detours.push_back(std::string("the stored tags were refused (") + e.what() +
+                                   "); checked by the Merkle tree");
+        tag_.reset();
+        recipe_ = cache_->get_recipe(expected_.name, zar::recipe_bytes(expected_.shape));
+      }
+    }
+    if (!tag_) blocks_ = verify::BlockVerifier::by_tree(bytes, expected_, recipe_);
+    blocks_->require(0, zar::Image::kHeaderBytes);
+    blocks_->require(0, zar::Image::opened_bytes(bytes, "verified image"));
+    front_ = amounts_of(blocks_->work());
+    Amounts a = front_;
+    a[Amount::blocks_before_start] = blocks_->accepted_blocks();
+    watch.mark("verify", Phase::verify, Place::launcher, a);
+  }
+
+  static Amounts amounts_of(const verify::Work& work) {
+    Amounts a;
+    a[Amount::bytes_hashed] = work.bytes_hashed;
+    a[Amount::blocks_hashed] = work.blocks_hashed;
+    a[Amount::bytes_authenticated] = work.bytes_authenticated;
+    return a;
+  }
+
+  void boot(Stopwatch& watch) {
     image_.emplace(zar::Image::open(memory_.bytes(), "verified image"));
     Delivered delivered;
-    const UniqueFd root = delivery_->deliver(*image_, &delivered);
+    const UniqueFd root = lazy_ ? delivery_->deliver_lazily(*image_, *blocks_, &delivered)
+                                : delivery_->deliver(*image_, &delivered);
     Amounts a;
     a[Amount::files_delivered] = delivered.files;
     a[Amount::bytes_delivered] = delivered.bytes;
     watch.mark("boot.deliver", Phase::boot, Place::launcher, a);
+    try {
+      if (lazy_)
+        background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
+      start(watch, root);
+    } catch (const RunError&) {
+      // A refused block is the reason behind whatever this says; complete() tells.
+      if (!lazy_ || blocks_->failure().empty()) throw;
+    }
+  }
 
+  void start(Stopwatch& watch, const UniqueFd& root) {
     Environment environment;
     environment.command = request_.application.command;
     environment.variables = environment_for(request_.application, display_name(request_.display));
     if (request_.display) environment.x11_socket = request_.display->socket();
-    process.start(root, environment, ready_.output(), ready_.log());
-    ready_.started();
+    process_->start(root, environment, ready_->output(), ready_->log());
+    ready_->started();
     watch.mark("boot.start", Phase::boot, Place::launcher);
-    watch.mark_at(ready_.wait(request_.deadline, process.pidfd()), "boot.application", Phase::boot,
-                  Place::application);
+    watch.mark_at(ready_->wait(request_.deadline, process_->pidfd()), "boot.application",
+                  Phase::boot, Place::application);
     outcome_.served = delivery_->served();
   }
 
+  // Lazily: the application is ready, and now all of its image is looked at. A launch that was
+  // begun on bytes of which some are then refused is ended, and done again without the cache.
+  void complete(Stopwatch& watch) {
+    try {
+      background_->finish();
+    } catch (const RunError& e) {
+      if (blocks_->failure().empty()) throw;
+      start_again(watch, e.what());
+      return;
+    }
+    Amounts rest = amounts_of(blocks_->work());
+    for (const auto a : {Amount::bytes_hashed, Amount::blocks_hashed, Amount::bytes_authenticated})
+      rest[a] -= front_[a];
+    const auto add = [&](const Background::Span& span, const char* name, const Amounts& amounts) {
+      watch.add(span.from, span.to, name, Phase::background, Place::launcher, amounts);
+    };
+    Amounts ahead;
+    ahead[Amount::bytes_delivered] = background_->delivered();
+    add(background_->ahead(), "background.ahead", ahead);
+    add(background_->rest(), "background.verify", rest);
+    remember();
+    if (request_.keyed && !tag_) store_block_tags(watch);
+  }
+
+  // Every block has passed the tree, in memory that cannot change: the next launch needs the tags
+  // alone.
+  void store_block_tags(Stopwatch& watch) {
+    const std::int64_t begun = measure::now_ns();
+    verify::Work work;
+    const auto record = verify::make_block_tags(memory_.bytes(), expected_, request_.secret, &work);
+    try {
+      cache_->put_block_tags(expected_.name, record.bytes);
+    } catch (const RunError& e) {
+      outcome_.detours.push_back(std::string("the cache failed (") + e.what() +
+                                 "); without tags, the next launch checks the tree again");
+    }
+    watch.add(begun, measure::now_ns(), "background.tags", Phase::background, Place::launcher,
+              amounts_of(work));
+  }
+
+  void start_again(Stopwatch& watch, const std::string& why) {
+    background_.reset();
+    process_.reset();  // before the delivery: its files go with the server
+    delivery_.reset();
+    blocks_.reset();
+    image_.reset();
+    ask_origin(watch, "the cache's image was refused, the application ended (" + why + ")");
+    ready_.emplace(request_.application, request_.display);
+    create();
+    verify(watch);
+    remember();
+    boot(watch);
+  }
+
   const LaunchRequest& request_;
-  ReadyWait ready_;
-  // The image outlives the delivery that serves it, and the memory outlives the image.
-  Mapping memory_;
-  std::optional<zar::Image> image_;
-  std::unique_ptr<Delivery> delivery_;
+  bool lazy_;
+  std::optional<ReadyWait> ready_;
   std::optional<cache::Client> cache_;
   verify::Expected expected_;
-  std::optional<std::vector<std::byte>> tag_;
+  std::optional<std::vector<std::byte>> tag_;  // eagerly of the image, lazily of its blocks
+  std::vector<std::byte> recipe_;              // lazily, where there is no tag
   bool from_origin_ = false;
+  Amounts front_;  // lazily: verified before the start
   LaunchOutcome outcome_;
+  // Each outlives what stands below it: the memory the image, that the delivery which serves it,
+  // and that the process whose files it serves.
+  Mapping memory_;
+  std::optional<zar::Image> image_;
+  std::unique_ptr<verify::BlockVerifier> blocks_;
+  std::unique_ptr<Delivery> delivery_;
+  std::optional<Picoprocess> process_;
+  std::optional<Background> background_;
 };
 
 }  // namespace
 
 LaunchOutcome launch(const LaunchRequest& request) { return Launch(request).run(); }
-
-LaunchOutcome launch_native(const Application& application, const std::filesystem::path& tree,
-                            const Display* display, std::chrono::milliseconds deadline) {
-  ReadyWait ready(application, display);
-  Environment environment;
-  environment.command = application.command;
-  environment.variables = environment_for(application, display_name(display));
-  NativeTwin twin =
-      NativeTwin::prepare(tree, display ? display->socket() : std::filesystem::path());
-  Stopwatch watch;
-  twin.start(environment, ready.output(), ready.log());
-  ready.started();
-  watch.mark_at(ready.wait(deadline, twin.pidfd()), "boot.application", Phase::boot,
-                Place::application);
-  LaunchOutcome outcome;
-  outcome.records = watch.take();
-  return outcome;
-}
 
 }  // namespace missive::launch

@@ -236,6 +236,97 @@ TEST_F(LauncherTest, an_application_that_ends_before_its_ready_mark_is_an_error)
   EXPECT_THROW(launch(request_), RunError);
 }
 
+// Lazily: what was verified before the start, and what in all.
+TEST_F(LauncherTest, a_lazy_launch_verifies_the_index_first_and_in_the_end_everything) {
+  start_cache();
+  request_.verification = "lazy";
+  for (const bool keyed : {false, true}) {
+    request_.keyed = keyed;
+    const auto first = launch(request_), second = launch(request_);
+    for (const auto* outcome : {&first, &second}) {
+      EXPECT_TRUE(outcome->detours.empty());
+      const Amounts a = total_amounts(outcome->records);
+      EXPECT_EQ(a[Amount::blocks_before_start], 1u) << "one block holds the index of this image";
+      EXPECT_EQ(a[Amount::files_delivered], report_.files);
+    }
+    const Amounts one = total_amounts(first.records), two = total_amounts(second.records);
+    const std::uint64_t length = report_.recipe.shape.length;
+    EXPECT_EQ(one[Amount::bytes_hashed], length);
+    EXPECT_EQ(one[Amount::bytes_authenticated], keyed ? length : 0) << "the new tags";
+    EXPECT_EQ(two[Amount::bytes_hashed], keyed ? 0 : length);
+    EXPECT_EQ(two[Amount::bytes_authenticated], keyed ? length : 0);
+  }
+}
+
+TEST_F(LauncherTest, what_a_lazy_launch_verifies_before_the_start_does_not_grow_with_the_image) {
+  request_.verification = "lazy";
+  std::vector<std::uint64_t> lengths, before;
+  for (const std::size_t bytes : {std::size_t{300'000}, std::size_t{16'000'000}}) {
+    std::string content(bytes, 'x');
+    for (std::size_t at = 0; at < bytes; at += 4096) content.replace(at, 8, std::to_string(at));
+    write(scratch_.path() / "tree" / "content", content, false);
+    report_ = zar::build(scratch_.path() / "tree", {}, {}, scratch_.path() / "image.zar");
+    publish(report_.recipe);
+    request_.boot_block = boot_block();
+    start_cache();
+    const auto outcome = launch(request_);
+    EXPECT_TRUE(outcome.detours.empty());
+    lengths.push_back(report_.recipe.shape.length);
+    before.push_back(total_amounts(outcome.records)[Amount::blocks_before_start]);
+  }
+  EXPECT_GT(lengths[1], 20 * lengths[0]);
+  EXPECT_EQ(before, (std::vector<std::uint64_t>{1, 1}));
+}
+
+TEST_F(LauncherTest, the_records_of_a_lazy_launch_tile_it_up_to_its_ready_mark) {
+  start_cache();
+  request_.verification = "lazy";
+  const auto outcome = launch(request_);
+  Picos at{0}, ready{0};
+  for (const auto& r : outcome.records) {
+    if (r.phase == Phase::background) {
+      EXPECT_GE(r.end, r.start);
+      continue;
+    }
+    EXPECT_EQ(r.start, at) << r.step;
+    ready = at = r.end;
+  }
+  EXPECT_EQ(total_time(outcome.records), ready) << "a launch ends with its ready mark";
+}
+
+TEST_F(LauncherTest, a_lazy_launch_that_is_lied_to_starts_again_from_the_origin) {
+  for (const bool keyed : {false, true})
+    for (const std::uint64_t byte : {70'000, 200'000}) {  // the second is read by nobody
+      start_cache({.flip_bit = 8 * byte});
+      request_.verification = "lazy";
+      request_.keyed = keyed;
+      const auto outcome = launch(request_);
+      expect_detour(outcome, "the application ended");
+      EXPECT_EQ(total_amounts(outcome.records)[Amount::bytes_hashed] >= report_.recipe.shape.length,
+                true)
+          << "the second time all of it came first";
+    }
+}
+
+TEST_F(LauncherTest, block_tags_that_are_nonsense_only_cost_the_tree) {
+  start_cache({.garbage_tags = true});
+  request_.verification = "lazy";
+  request_.keyed = true;
+  launch(request_);  // stores tags, which come back as nonsense
+  const auto outcome = launch(request_);
+  ASSERT_EQ(outcome.detours.size(), 1u);
+  EXPECT_NE(outcome.detours.front().find("tags were refused"), std::string::npos);
+  EXPECT_EQ(total_amounts(outcome.records)[Amount::bytes_hashed], report_.recipe.shape.length);
+}
+
+TEST_F(LauncherTest, a_delivery_that_needs_everything_cannot_be_lazy) {
+  request_.verification = "lazy";
+  request_.delivery = "extract";
+  EXPECT_THROW(launch(request_), InputError);
+  request_.verification = "later";
+  EXPECT_THROW(launch(request_), InputError);
+}
+
 TEST_F(LauncherTest, the_native_twin_runs_from_the_unpacked_image) {
   const UniqueFd fd(::open((scratch_.path() / "image.zar").c_str(), O_RDONLY | O_CLOEXEC));
   const Mapping memory = Mapping::read_only(fd.get(), report_.recipe.shape.length, "image");

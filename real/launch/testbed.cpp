@@ -45,6 +45,10 @@ ImageFacts image_facts(const zar::Image& image, const zar::BuildReport& report) 
       directories.insert(image.find(path).value());
     }
   for (const std::uint32_t d : directories) facts.listed += image.children(d).size() + 2;
+  const auto blocks = blocks_at_start(image);
+  facts.front_blocks = blocks.front;
+  facts.run_blocks = blocks.runs;
+  facts.pieces = runs_by_touch(image).size();
   return facts;
 }
 
@@ -161,6 +165,7 @@ LaunchRequest Testbed::request(const LaunchVariant& variant) const {
   r.origin_url = origin_->url();
   r.version_store = scratch_.path() / "versions";
   r.keyed = variant.keyed;
+  r.verification = variant.verification;
   r.delivery = variant.delivery;
   r.hand_over = variant.hand_over;
   r.deadline = options_.deadline;
@@ -190,13 +195,25 @@ LaunchOutcome Testbed::launch_in_child(const LaunchRequest& request, const std::
   return in_child([&] { return launch_with_secret(request); }, what);
 }
 
-cache::CacheProcess& Testbed::hot_cache(const std::string& delivery) {
+// A cache that has launched the image before, in the mode asked for: each leaves tags of its own.
+cache::CacheProcess& Testbed::hot_cache(const LaunchVariant& variant) {
+  const auto prepare = [&](const cache::CacheProcess& cache, const std::string& verification) {
+    LaunchVariant before = variant;
+    before.keyed = true;
+    before.hand_over = HandOver::sealed;
+    before.verification = verification;
+    LaunchRequest first = request(before);
+    first.cache_socket = cache.socket();
+    launch_in_child(first, "first launch of " + options_.application.name);
+  };
   if (!hot_cache_) {
     auto cache = start_cache(scratch_.path() / ("hot-" + std::to_string(caches_ + 1)));
-    LaunchRequest first = request({Temperature::cold, true, delivery, HandOver::sealed});
-    first.cache_socket = cache->socket();
-    launch_in_child(first, "first launch of " + options_.application.name);
+    prepare(*cache, "eager");
     hot_cache_ = std::move(cache);
+  }
+  if (!hot_block_tags_ && verify::verification_mode(variant.verification).lazy) {
+    prepare(*hot_cache_, variant.verification);
+    hot_block_tags_ = true;
   }
   return *hot_cache_;
 }
@@ -206,7 +223,7 @@ LaunchOutcome Testbed::launch(const LaunchVariant& variant) {
   const std::string what =
       options_.application.name + ", " + to_string(variant.temperature) + " launch";
   if (variant.temperature == Temperature::hot) {
-    r.cache_socket = hot_cache(variant.delivery).socket();
+    r.cache_socket = hot_cache(variant).socket();
     return launch_in_child(r, what);
   }
   const fs::path store = scratch_.path() / ("store-" + std::to_string(caches_ + 1));
@@ -227,7 +244,7 @@ std::vector<LaunchOutcome> Testbed::launch_together(const LaunchVariant& variant
   if (variant.temperature != Temperature::hot)
     throw InputError("launches together: only from a hot cache; ask for temperature hot");
   LaunchRequest common = request(variant);
-  common.cache_socket = hot_cache(variant.delivery).socket();
+  common.cache_socket = hot_cache(variant).socket();
   std::vector<Display> displays;
   if (display_) {
     displays.reserve(count);

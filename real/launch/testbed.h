@@ -41,6 +41,7 @@ struct LaunchVariant {
   bool keyed = true;
   std::string delivery = "fuse";
   HandOver hand_over = HandOver::sealed;
+  std::string verification = "eager";
   bool operator==(const LaunchVariant&) const = default;
 };
 
@@ -77,7 +78,7 @@ class Testbed {
   };
   Packed pack(const Application& application);
   std::unique_ptr<cache::CacheProcess> start_cache(const std::filesystem::path& store);
-  cache::CacheProcess& hot_cache(const std::string& delivery);
+  cache::CacheProcess& hot_cache(const LaunchVariant& variant);
   LaunchOutcome in_child(const std::function<LaunchOutcome()>& work, const std::string& what);
   LaunchOutcome launch_in_child(const LaunchRequest& request, const std::string& what);
   LaunchOutcome launch_with_secret(LaunchRequest request) const;  // in the launching child alone
@@ -97,6 +98,7 @@ class Testbed {
   std::unique_ptr<origin::OriginProcess> origin_;
   std::filesystem::path warm_store_;
   std::unique_ptr<cache::CacheProcess> hot_cache_;
+  bool hot_block_tags_ = false;  // it has those as well
   std::uint64_t caches_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "models/error.h"
 #include "real/launch/delivery.h"
+#include "real/launch/image_tree.h"
 #include "real/launch/launch_runs.h"
 #include "real/launch/picoprocess.h"
 #include "real/measure/clock.h"
@@ -68,6 +69,14 @@ void image_open(BenchBed& bed, Sampler& sample) {
     std::uint64_t entries = 0;
     const double t = seconds_of([&] { entries = image.open().entries().size(); });
     sample.add(1, 0, entries, t);
+  }
+}
+
+void image_tree(BenchBed& bed, Sampler& sample) {
+  for (const char* name : {"many", "nodes"}) {
+    const zar::Image image = bed.image(name).open();
+    sample.add(1, 0, image.entries().size(),
+               seconds_of([&] { keep(launch::ImageTree(image).children(0).size()); }));
   }
 }
 

@@ -8,6 +8,8 @@ namespace missive::measure {
 void sha256_blocks(BenchBed& bed, Sampler& sample);
 void sha256_leaves(BenchBed& bed, Sampler& sample);
 void gmac(BenchBed& bed, Sampler& sample);
+void block_verifier(BenchBed& bed, Sampler& sample);
+void block_tag(BenchBed& bed, Sampler& sample);
 void map_touch(BenchBed& bed, Sampler& sample);
 void boot_block_check(BenchBed& bed, Sampler& sample);
 
@@ -25,6 +27,7 @@ void http_receive(BenchBed& bed, Sampler& sample);
 void picoprocess_create(BenchBed& bed, Sampler& sample);
 void picoprocess_start(BenchBed& bed, Sampler& sample);
 void image_open(BenchBed& bed, Sampler& sample);
+void image_tree(BenchBed& bed, Sampler& sample);
 void extract_mount(BenchBed& bed, Sampler& sample);
 void extract(BenchBed& bed, Sampler& sample);
 void extract_node(BenchBed& bed, Sampler& sample);

@@ -9,6 +9,7 @@
 #include "real/measure/clock.h"
 #include "real/measure/micro_list.h"
 #include "real/origin/boot_block.h"
+#include "real/verify/block_verifier.h"
 #include "real/verify/verifier.h"
 
 namespace missive::measure {
@@ -93,6 +94,33 @@ void gmac(BenchBed& bed, Sampler& sample) {
         seconds_of([&] { verify::verify_tag(image.memory.bytes(), expected, key, tag); });
     sample.add(1, image.memory.bytes().size(), 0, t);
   }
+}
+
+// An image of one block, so that what is left is the making.
+void block_verifier(BenchBed& bed, Sampler& sample) {
+  const auto bytes = bed.image("4MiB").memory.bytes().first(4096);
+  const verify::Expected expected{{}, {bytes.size(), 4096, 128}, "micro", 1};
+  const verify::ApplicationSecret secret{};
+  const auto record = verify::make_block_tags(bytes, expected, secret);
+  bed.evict_caches();
+  sample.add(1, 0, 0, seconds_of([&] {
+               verify::BlockVerifier::by_tags(bytes, expected, secret, record)->require(0, 1);
+             }));
+}
+
+void block_tag(BenchBed& bed, Sampler& sample) {
+  for (const char* size : {"4MiB", "24MiB"})
+    for (const std::uint32_t block : {4096u, 16384u, 65536u}) {
+      const auto bytes = bed.image(size).memory.bytes();
+      const verify::Expected expected{{}, {bytes.size(), block, 128}, "micro", 1};
+      const verify::ApplicationSecret secret{};
+      const auto record = verify::make_block_tags(bytes, expected, secret);
+      const auto blocks = verify::BlockVerifier::by_tags(bytes, expected, secret, record);
+      blocks->require(0, 1);
+      bed.evict_caches();
+      const double t = seconds_of([&] { blocks->require(block, bytes.size() - block); });
+      sample.add(0, bytes.size() - block, expected.shape.blocks() - 1, t);
+    }
 }
 
 // Fresh mappings of a filled memfd, read line by line as a verifier does; the difference to a
