@@ -94,7 +94,7 @@ TEST_F(Upkeep, RandomPutsAndDropsStayWithinTheLimit) {
   constexpr std::uint64_t kLimit = 64 * 1024, kNames = 300;
   std::mt19937_64 random(1);
   std::set<std::uint64_t> live;
-  for (int session = 0; session < 6; ++session) {
+  for (int opening = 0; opening < 6; ++opening) {
     Store store(dir_.path(), {.disk_limit = kLimit});
     expect_exactly(store, live, kNames);
     for (int step = 0; step < 1000; ++step) {
