@@ -67,12 +67,14 @@ bool nothing_happened(const Metric& m) {
 std::string phases_block(const PointResult& point, const LaunchPoint& launch) {
   Table table({"phase", "simulated", "measured [95 % CI]", "error", "noise floor", "bytes only"});
   table.rule();
-  for (const Phase phase : kPhases)
+  for (const Phase phase : kPhases) {
     if (const Metric* m = find(point, to_string(phase)); m != nullptr && !nothing_happened(*m))
       table.add(metric_row(m->name, *m));
-  for (const std::string part : kBootParts)
-    if (const Metric* m = find(point, part); m != nullptr && !nothing_happened(*m))
-      table.add(metric_row("  of it " + part.substr(part.find('.') + 1), *m));
+    if (phase != Phase::boot) continue;
+    for (const std::string part : kBootParts)
+      if (const Metric* m = find(point, part); m != nullptr && !nothing_happened(*m))
+        table.add(metric_row("  of it " + part.substr(part.find('.') + 1), *m));
+  }
   table.rule();
   if (const Metric* m = find(point, kFirstInstruction))
     table.add(metric_row("until its first instruction", *m));
