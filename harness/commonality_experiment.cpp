@@ -72,6 +72,7 @@ const CommonalitySettings& commonality_settings(const Experiment& experiment) {
 
 std::filesystem::path commonality_lists(const std::string& name) {
   if (name == "sample") return data_dir() / "traces/commonality/sample.lists.gz";
+  if (name == "versions") return data_dir() / "traces/commonality/versions.lists.gz";
   if (name == "all") return launch::home() / "commonality/applications.lists.gz";
   return name;
 }

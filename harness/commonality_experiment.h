@@ -28,7 +28,8 @@ struct CommonalitySettings : KindSettings {
 
 const CommonalitySettings& commonality_settings(const Experiment& experiment);
 
-// Where the lists of that name are: the shipped sample, what scripts/commonality-data made, a file.
+// Where the lists of that name are: the shipped sample, the shipped versions, what
+// scripts/commonality-data made, a file.
 std::filesystem::path commonality_lists(const std::string& name);
 
 Result run_commonality(const Experiment& experiment, const RunOptions& options);

@@ -120,5 +120,16 @@ TEST(CommonalitySample, AnswersWithoutADownload) {
   EXPECT_EQ(a.plot->points.size(), 8u);  // three readings and Missive's, before and after
 }
 
+TEST(CommonalityLists, TheShippedVersionsAreTwoOfEachApplication) {
+  use_source_data();
+  const auto lists = commonality::read_block_lists(commonality_lists("versions"));
+  ASSERT_EQ(lists.applications.size(), 10u);
+  for (std::size_t i = 0; i < 10; i += 2) {
+    EXPECT_EQ(lists.applications[i].family, lists.applications[i + 1].family);
+    EXPECT_EQ(lists.applications[i].name, lists.applications[i].family + "-bookworm");
+    EXPECT_EQ(lists.applications[i + 1].name, lists.applications[i].family + "-bookworm-security");
+  }
+}
+
 }  // namespace
 }  // namespace missive::harness
