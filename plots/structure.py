@@ -152,7 +152,7 @@ def draw(result: missive.Result) -> Any:
     if question == "degree":
         return _degree(wide)
     if question == "placement":
-        return _bars(wide, "placement", "copied", "to copy after the update (MiB)", MIB, 1.8)
+        return _bars(wide, "placement", "copied", "to copy after the update (MiB)", MIB, 1.8, log=False)
     return _update(wide) if question == "update" else _block_size(wide)
 
 
