@@ -38,7 +38,7 @@ TEST_F(LaunchFactsTest, WhatWasKeptComesBackBeforeWhatShips) {
 
 TEST_F(LaunchFactsTest, ThoseOfAnotherVersionOfTheProgramArePassedOver) {
   const LaunchFacts shipped = load_facts(kShipped).value();
-  keep(R"({"format": "missive-sim/launch-facts/2", "image": {"blocks": 1}})");
+  keep(R"({"format": "missive-sim/launch-facts/1", "image": {"blocks": 1}})");
   EXPECT_EQ(load_facts(kShipped).value().image.blocks, shipped.image.blocks);
 }
 

@@ -174,6 +174,7 @@ std::vector<std::string> run_in_children(const std::vector<ChildWork>& works,
     if (pid == 0) {
       answer.in.reset(), gate.out.reset();
       wait_until_closed(gate.in.get());
+      gate.in.reset();
       child(w.work, answer.out.get(), parent);
     }
     all.push_back({w.what, std::move(answer.in), Child(pid)});
