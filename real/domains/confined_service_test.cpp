@@ -50,14 +50,19 @@ pid_t service_pid() {
   return -1;
 }
 
+// Groups of other tests come and go: a walk that one of them cut short is begun again.
 std::vector<std::string> groups_named(const std::string& prefix) {
   std::vector<std::string> found;
   for (const char* controller : {"pids", "memory"}) {
-    std::error_code ignored;
-    const auto options = fs::directory_options::skip_permission_denied;
-    for (const auto& each : fs::recursive_directory_iterator(
-             std::string("/sys/fs/cgroup/") + controller, options, ignored)) {
-      if (each.path().filename().string().starts_with(prefix)) found.push_back(each.path());
+    std::error_code error;
+    for (int attempt = 0; attempt == 0 || (error && attempt < 100); ++attempt) {
+      std::vector<std::string> here;
+      fs::recursive_directory_iterator each(std::string("/sys/fs/cgroup/") + controller,
+                                            fs::directory_options::skip_permission_denied, error);
+      if (error) break;  // no such hierarchy
+      for (; !error && each != fs::end(each); each.increment(error))
+        if (each->path().filename().string().starts_with(prefix)) here.push_back(each->path());
+      if (!error) found.insert(found.end(), here.begin(), here.end());
     }
   }
   return found;
