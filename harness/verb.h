@@ -6,6 +6,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -42,6 +43,17 @@ class Verbs {
  private:
   CLI::App& app_;
   Action chosen_;
+};
+
+// What the verbs below another one ("zar ls", "cache gc") add themselves to.
+struct SubVerbs {
+  Verbs& verbs;
+  CLI::App* parent;
+
+  CLI::App* add(const std::string& name, const std::string& what) const {
+    return Verbs::add(parent, name, what);
+  }
+  void act(CLI::App* verb, Verbs::Action action) const { verbs.act(verb, std::move(action)); }
 };
 
 // --format table|json|csv: what goes to `out`.

@@ -32,7 +32,7 @@ void add_cache_verb(Verbs& verbs) {
   CLI::App* cache =
       verbs.add("cache", "run the untrusted cache as a daemon, and look after its store");
   cache->require_subcommand(1);
-  const CacheVerbs all{verbs, cache};
+  const SubVerbs all{verbs, cache};
   add_cache_serve(all);
   add_cache_stat(all);
   add_cache_fsck(all);

@@ -47,7 +47,7 @@ std::uint32_t size_option(const std::string& option, const std::string& text, st
 void add_zar_verb(Verbs& verbs) {
   CLI::App* zar = verbs.add("zar", "build, read, compare and check application images");
   zar->require_subcommand(1);
-  const ZarVerbs all{verbs, zar};
+  const SubVerbs all{verbs, zar};
   add_zar_build(all);
   add_zar_ls(all);
   add_zar_stat(all);

@@ -63,7 +63,7 @@ ExitStatus fsck(const FsckCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_fsck(const CacheVerbs& verbs) {
+void add_cache_fsck(const SubVerbs& verbs) {
   CLI::App* verb =
       verbs.add("fsck", "check every block, recipe, tag and record of a store at rest");
   auto command = std::make_shared<FsckCommand>();

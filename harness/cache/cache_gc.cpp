@@ -42,7 +42,7 @@ ExitStatus gc(const GcCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_gc(const CacheVerbs& verbs) {
+void add_cache_gc(const SubVerbs& verbs) {
   CLI::App* verb =
       verbs.add("gc", "drop what no image needs or is over a limit from a store at rest");
   auto command = std::make_shared<GcCommand>();

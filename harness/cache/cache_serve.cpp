@@ -56,7 +56,7 @@ ExitStatus serve(const ServeCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_serve(const CacheVerbs& verbs) {
+void add_cache_serve(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("serve", "serve a store on a Unix socket, until SIGINT or SIGTERM");
   auto command = std::make_shared<ServeCommand>();
   verb->add_option("--store", command->store, "folder of the store, made if it is missing")

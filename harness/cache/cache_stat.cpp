@@ -79,7 +79,7 @@ ExitStatus stat(const StatCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_stat(const CacheVerbs& verbs) {
+void add_cache_stat(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("stat", "what a running cache counts, or what a store at rest holds");
   auto command = std::make_shared<StatCommand>();
   verb->add_option("--store", command->store, "folder of a store that no cache runs on");

@@ -9,21 +9,10 @@
 
 namespace missive::harness {
 
-// What a verb of `cache` adds itself to.
-struct CacheVerbs {
-  Verbs& verbs;
-  CLI::App* cache;
-
-  CLI::App* add(const std::string& name, const std::string& what) const {
-    return Verbs::add(cache, name, what);
-  }
-  void act(CLI::App* verb, Verbs::Action action) const { verbs.act(verb, std::move(action)); }
-};
-
-void add_cache_serve(const CacheVerbs& verbs);
-void add_cache_stat(const CacheVerbs& verbs);
-void add_cache_fsck(const CacheVerbs& verbs);
-void add_cache_gc(const CacheVerbs& verbs);
+void add_cache_serve(const SubVerbs& verbs);
+void add_cache_stat(const SubVerbs& verbs);
+void add_cache_fsck(const SubVerbs& verbs);
+void add_cache_gc(const SubVerbs& verbs);
 
 // "10GiB" of an option, in bytes; "0" needs no unit. Throws InputError that names the option.
 std::uint64_t bytes_option(const std::string& option, const std::string& text);

@@ -34,7 +34,7 @@ ExitStatus run(const BlocksCommand& command) {
 
 }  // namespace
 
-void add_zar_blocks(const ZarVerbs& verbs) {
+void add_zar_blocks(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add(
       "blocks", "list the blocks of Debian packages by their hashes (traces/commonality)");
   auto command = std::make_shared<BlocksCommand>();

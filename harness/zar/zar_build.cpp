@@ -113,7 +113,7 @@ ExitStatus build_image(const std::string& tree, const std::string& image, BuildF
   return ExitStatus::ok;
 }
 
-void add_zar_build(const ZarVerbs& verbs) {
+void add_zar_build(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("build", "pack a directory tree into an image");
   auto tree = std::make_shared<std::string>(), image = std::make_shared<std::string>();
   verb->add_option("TREE", *tree, "directory")->required();

@@ -44,7 +44,7 @@ ExitStatus run(const CatCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_cat(const ZarVerbs& verbs) {
+void add_zar_cat(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("cat", "print a file of an image");
   auto command = std::make_shared<CatCommand>();
   verb->add_option("IMAGE", command->image, "image file")->required();

@@ -54,7 +54,7 @@ ExitStatus diff(const std::string& from, const std::string& to, bool json, Termi
 
 }  // namespace
 
-void add_zar_diff(const ZarVerbs& verbs) {
+void add_zar_diff(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add(
       "diff", "what of image TO somebody who has FROM still needs: to fetch, and to copy");
   auto from = std::make_shared<std::string>(), to = std::make_shared<std::string>();

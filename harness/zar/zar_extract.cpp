@@ -38,7 +38,7 @@ ExitStatus run(const ExtractCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_extract(const ZarVerbs& verbs) {
+void add_zar_extract(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("extract", "unpack an image into a directory");
   auto command = std::make_shared<ExtractCommand>();
   verb->add_option("IMAGE", command->image, "image file")->required();

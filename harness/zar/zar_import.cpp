@@ -53,7 +53,7 @@ ExitStatus run(ImportCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_import(const ZarVerbs& verbs) {
+void add_zar_import(const SubVerbs& verbs) {
   std::string kinds;
   for (const auto* kind : zar::import_kinds())
     kinds += fmt::format("\n  {:10} {}", kind->name, kind->what);

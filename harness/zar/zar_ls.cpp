@@ -57,7 +57,7 @@ ExitStatus list(const std::string& file, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_ls(const ZarVerbs& verbs) {
+void add_zar_ls(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add(
       "ls",
       "list an image: kind and mode, size, offset, path\n"

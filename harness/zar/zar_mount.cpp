@@ -78,7 +78,7 @@ ExitStatus run(const MountCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_mount(const ZarVerbs& verbs) {
+void add_zar_mount(const SubVerbs& verbs) {
   CLI::App* verb =
       verbs.add("mount", "serve an image read-only on a directory, until interrupted (root, FUSE)");
   auto command = std::make_shared<MountCommand>();

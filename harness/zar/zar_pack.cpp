@@ -38,7 +38,7 @@ ExitStatus unpack(const PackCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_pack(const ZarVerbs& verbs) {
+void add_zar_pack(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("pack", "compress an image, unit by unit, for transport");
   auto command = std::make_shared<PackCommand>();
   verb->add_option("IMAGE", command->from, "image file")->required();

@@ -92,7 +92,7 @@ ExitStatus stat_image(const std::string& file, bool json, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_stat(const ZarVerbs& verbs) {
+void add_zar_stat(const SubVerbs& verbs) {
   CLI::App* verb =
       verbs.add("stat", "split an image's bytes into content, padding, metadata, recipe");
   auto image = std::make_shared<std::string>();

@@ -61,7 +61,7 @@ ExitStatus run(const TraceCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_trace(const ZarVerbs& verbs) {
+void add_zar_trace(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("trace", "what of an image its recorded start touches, by block size");
   auto command = std::make_shared<TraceCommand>();
   verb->add_option("IMAGE", command->image, "image file, built with a recorded start")->required();

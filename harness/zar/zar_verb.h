@@ -12,29 +12,18 @@
 
 namespace missive::harness {
 
-// What a verb of `zar` adds itself to.
-struct ZarVerbs {
-  Verbs& verbs;
-  CLI::App* zar;
-
-  CLI::App* add(const std::string& name, const std::string& what) const {
-    return Verbs::add(zar, name, what);
-  }
-  void act(CLI::App* verb, Verbs::Action action) const { verbs.act(verb, std::move(action)); }
-};
-
-void add_zar_build(const ZarVerbs& verbs);
-void add_zar_ls(const ZarVerbs& verbs);
-void add_zar_stat(const ZarVerbs& verbs);
-void add_zar_verify(const ZarVerbs& verbs);
-void add_zar_extract(const ZarVerbs& verbs);
-void add_zar_cat(const ZarVerbs& verbs);
-void add_zar_diff(const ZarVerbs& verbs);
-void add_zar_mount(const ZarVerbs& verbs);
-void add_zar_import(const ZarVerbs& verbs);
-void add_zar_trace(const ZarVerbs& verbs);
-void add_zar_pack(const ZarVerbs& verbs);
-void add_zar_blocks(const ZarVerbs& verbs);
+void add_zar_build(const SubVerbs& verbs);
+void add_zar_ls(const SubVerbs& verbs);
+void add_zar_stat(const SubVerbs& verbs);
+void add_zar_verify(const SubVerbs& verbs);
+void add_zar_extract(const SubVerbs& verbs);
+void add_zar_cat(const SubVerbs& verbs);
+void add_zar_diff(const SubVerbs& verbs);
+void add_zar_mount(const SubVerbs& verbs);
+void add_zar_import(const SubVerbs& verbs);
+void add_zar_trace(const SubVerbs& verbs);
+void add_zar_pack(const SubVerbs& verbs);
+void add_zar_blocks(const SubVerbs& verbs);
 
 // A file's bytes. The mapping ends in SIGBUS when somebody cuts the file off meanwhile. Throws
 // InputError: not a readable file with content.

@@ -24,7 +24,7 @@ ExitStatus verify(const std::string& file, const std::string& name, Terminal& te
 
 }  // namespace
 
-void add_zar_verify(const ZarVerbs& verbs) {
+void add_zar_verify(const SubVerbs& verbs) {
   CLI::App* verb = verbs.add("verify", "hash an image and print or check its name");
   auto image = std::make_shared<std::string>(), name = std::make_shared<std::string>();
   verb->add_option("IMAGE", *image, "image file")->required();
