@@ -19,7 +19,7 @@
 #include "real/cache/fsck.h"
 #include "real/cache/little_endian.h"
 #include "real/cache/metrics.h"
-#include "real/cache/server.h"
+#include "real/cache/server_testing.h"
 #include "real/cache/wire.h"
 #include "real/origin/server.h"
 #include "real/origin/test_image.h"
@@ -28,24 +28,8 @@ namespace missive::cache {
 namespace {
 
 namespace fs = std::filesystem;
-using origin::OriginProcess;
-using origin::TestImage;
-using std::chrono::milliseconds;
-using testing::HasSubstr;
-using Bytes = std::vector<std::byte>;
 constexpr milliseconds kPatience{60'000};
 constexpr std::uint64_t kBlock = TestImage::kBlock;
-
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    return e.what();
-  }
-  ADD_FAILURE() << "no RunError";
-  return {};
-}
 
 class Daemon : public testing::Test {
  protected:

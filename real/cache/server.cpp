@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <list>
+#include <optional>
 #include <thread>
 
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/cache/body_budget.h"
 #include "real/cache/little_endian.h"
 #include "real/cache/metrics.h"
 #include "real/cache/wire.h"
@@ -46,7 +48,10 @@ struct Answer {
   std::shared_ptr<const Service::Assembled> image;
   bool as_copy = false;              // the image's bytes follow; else it goes along as a descriptor
   std::vector<std::byte> body = {};  // follows the message
+  std::optional<BodyBudget::Share> share = std::nullopt;  // of the body, until it is sent
 };
+
+constexpr const char* kBusy = "too much is on its way to other clients; ask again";
 
 // The image through the socket. With sendfile(2) the pages themselves go into the socket's queue:
 // the receiver's copy is the only one.
@@ -76,6 +81,7 @@ struct Server::Impl {
   Store store;
   TagStore tags;
   Service service;
+  BodyBudget bodies;
   std::atomic<bool> stopping = false;
   std::list<Connection> connections;
   std::atomic<std::uint64_t> open_connections = 0;
@@ -88,7 +94,8 @@ struct Server::Impl {
         options(server_options),
         store(directory.get(), where, options.store),
         tags(directory.get(), where),
-        service(store, options.service) {}
+        service(store, options.service),
+        bodies(options.max_body_bytes) {}
 
   void accept_one();
   void end_connections(bool all);
@@ -121,6 +128,8 @@ void Server::Impl::put_block_tags(const wire::Received& request, int socket) {
   if (length > limit)
     throw Malformed("block tags of " + std::to_string(length) + " bytes; at most " +
                     std::to_string(limit) + " for an image of this length");
+  const auto share = bodies.take(length);
+  if (!share) throw Malformed(kBusy);
   std::vector<std::byte> record(length);
   wire::receive_bytes(socket, record, Deadline(options.io_timeout), kWhere);
   tags.put(block_tags_key(image), record, limit);
@@ -232,6 +241,7 @@ bool Server::Impl::serve_one(int socket) {
   Answer answer;
   try {
     answer = answer_to(request, socket);
+    if (!(answer.share = bodies.take(answer.body.size()))) throw RunError(kBusy);
   } catch (const Malformed& e) {
     refuse(socket, e.what());
     return false;

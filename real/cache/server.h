@@ -19,7 +19,9 @@ namespace missive::cache {
 struct ServerOptions {
   Store::Options store;
   ServiceOptions service;
-  std::size_t max_connections = 16;                 // one more gets an error and is closed
+  std::size_t max_connections = 16;  // one more gets an error and is closed
+  // Of recipes and block tags on their way, of all connections together; more gets an error.
+  std::uint64_t max_body_bytes = std::uint64_t{64} << 20;
   std::chrono::milliseconds io_timeout{10'000};     // to read a request, and to send its answer
   std::chrono::milliseconds idle_timeout{600'000};  // between two requests of a connection
 };

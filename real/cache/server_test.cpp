@@ -1,7 +1,5 @@
 // The cache as a process, with a real origin behind it.
 
-#include "real/cache/server.h"
-
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -19,62 +17,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "models/error.h"
-#include "real/cache/client.h"
 #include "real/cache/disk.h"
 #include "real/cache/seals.h"
+#include "real/cache/server_testing.h"
 #include "real/cache/temperature.h"
 #include "real/cache/wire.h"
 #include "real/origin/scripted_server.h"
-#include "real/origin/server.h"
-#include "real/origin/test_image.h"
 
 namespace missive::cache {
 namespace {
 
-using origin::OriginProcess;
 using origin::ScriptedServer;
-using origin::TestImage;
-using std::chrono::milliseconds;
-using testing::HasSubstr;
-using Bytes = std::vector<std::byte>;
-
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "not one line";
-    return e.what();
-  }
-  ADD_FAILURE() << "no RunError";
-  return {};
-}
-
-class Cache : public testing::Test {
- protected:
-  CacheProcess::Options options(const std::string& origin = "") const {
-    CacheProcess::Options o;
-    o.socket = dir_.path() / "socket";
-    o.store = dir_.path() / "store";
-    o.server.service.origin_url = origin;
-    o.server.service.origin_deadline = milliseconds(10'000);
-    return o;
-  }
-  Client client(milliseconds deadline = milliseconds(20'000)) const {
-    return Client::connect(dir_.path() / "socket", deadline);
-  }
-  Bytes copy_of(Client& c, const TestImage& image) const {
-    Bytes bytes(image.bytes().size());
-    c.get_copy(image.name(), bytes);
-    return bytes;
-  }
-  static bool same(std::span<const std::byte> a, std::span<const std::byte> b) {
-    return std::ranges::equal(a, b);
-  }
-
-  origin::TemporaryDirectory dir_;
-};
 
 std::uint64_t recipe_bytes(const TestImage& image) { return image.recipe().serialize().size(); }
 
@@ -303,11 +256,7 @@ TEST_F(Cache, IsNotHeldByAClientThatStalls) {
   auto o = options();
   o.server.io_timeout = milliseconds(300);
   const CacheProcess cache(o);
-  const UniqueFd stalled(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  o.socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(::connect(stalled.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const UniqueFd stalled = raw_connection();
   ::send(stalled.get(), "MSVC\1", 5, MSG_NOSIGNAL);
   client().lookup(zar::Digest{});  // others are served meanwhile
   char c = 0;
@@ -316,9 +265,6 @@ TEST_F(Cache, IsNotHeldByAClientThatStalls) {
 
 TEST_F(Cache, SurvivesGarbageAndOversizedMessages) {
   const CacheProcess cache(options());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  (dir_.path() / "socket").string().copy(address.sun_path, sizeof address.sun_path - 1);
   std::mt19937 random(1);
   std::vector<std::string> messages{
       std::string("MSVC\1\0\1\0\xff\xff\xff\xff", 12),  // four gigabytes
@@ -338,8 +284,7 @@ TEST_F(Cache, SurvivesGarbageAndOversizedMessages) {
     messages.push_back(m);
   }
   for (const std::string& m : messages) {
-    const UniqueFd s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(::connect(s.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    const UniqueFd s = raw_connection();
     ::send(s.get(), m.data(), m.size(), MSG_NOSIGNAL);
     ::shutdown(s.get(), SHUT_WR);
     std::array<char, 4096> answer{};
@@ -443,104 +388,6 @@ TEST_F(Cache, MisbehavesOnRequest) {
   });
   with({.garbage_tags = true},
        [&](Client& c, CacheProcess&) { EXPECT_EQ(c.get_tag(image.name())->size(), 4000U); });
-}
-
-TEST_F(Cache, RunsUnderAUidOfItsOwn) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to change to another uid";
-  // A home that the other uid may not enter.
-  ASSERT_EQ(::chmod(dir_.path().c_str(), 0700), 0);
-  const TestImage image(4, 1);
-  OriginProcess origin({image.publication("demo")});
-  { Store made_by_root(options().store, {}); }
-  const CacheProcess cache(options(origin.url()));
-  std::ifstream status("/proc/" + std::to_string(cache.pid()) + "/status");
-  const std::string text((std::istreambuf_iterator<char>(status)), {});
-  EXPECT_THAT(text, HasSubstr("\nUid:\t65534\t65534\t65534\t65534\n"));
-  EXPECT_THAT(text, HasSubstr("\nGid:\t65534\t65534\t65534\t65534\n"));
-  EXPECT_THAT(text, HasSubstr("\nGroups:\t \n"));
-  EXPECT_THAT(text, HasSubstr("\nNoNewPrivs:\t1\n"));
-  EXPECT_THAT(text, HasSubstr("\nCapEff:\t0000000000000000\n"));
-  Client c = client();
-  c.fetch(image.name());
-  for (int i = 0; i < 600; ++i) c.put_tag(image.name(), Bytes(kMaxTagBytes, std::byte(i)));
-  struct stat s {};
-  ASSERT_EQ(::stat((options().store / "tags").c_str(), &s), 0);
-  EXPECT_EQ(s.st_uid, 65534U);
-}
-
-TEST_F(Cache, InheritsNoDescriptors) {
-  const UniqueFd secret(::open("/dev/zero", O_RDONLY));  // NOLINT: without O_CLOEXEC on purpose
-  const CacheProcess cache(options());
-  for (const auto& fd :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(cache.pid()) + "/fd")) {
-    EXPECT_NE(std::filesystem::read_symlink(fd.path()), "/dev/zero");
-  }
-}
-
-TEST_F(Cache, LeavesNoProcessAndNoSocketBehind) {
-  pid_t pid = -1;
-  {
-    const CacheProcess cache(options());
-    pid = cache.pid();
-    EXPECT_TRUE(std::filesystem::exists(cache.socket()));
-  }
-  EXPECT_EQ(::kill(pid, 0), -1);
-  EXPECT_FALSE(std::filesystem::exists(options().socket));
-}
-
-TEST_F(Cache, TwoAtOnePlaceAreRefused) {
-  const CacheProcess cache(options());
-  EXPECT_THAT(error_of([&] { CacheProcess second(options()); }), HasSubstr("cannot listen"));
-  auto o = options();
-  o.socket = dir_.path() / "other";
-  EXPECT_THAT(error_of([&] { CacheProcess third(o); }), HasSubstr("in use by another process"));
-  EXPECT_FALSE(std::filesystem::exists(o.socket));
-  client().lookup(zar::Digest{});
-}
-
-TEST_F(Cache, ReplacesASocketNobodyListensTo) {
-  listen_at(options().socket);  // bound, closed at once, left on the disk
-  ASSERT_TRUE(std::filesystem::exists(options().socket));
-  const CacheProcess cache(options());
-  client().lookup(zar::Digest{});
-}
-
-TEST_F(Cache, HandsOutRecipesAndKeepsBlockTags) {
-  const TestImage image(40, 1);
-  OriginProcess origin({image.publication("demo")});
-  const Bytes recipe = image.recipe().serialize();
-  const Bytes record(80 + 16 * 40, std::byte{7});
-  {
-    const CacheProcess cache(options(origin.url()));
-    Client c = client();
-    EXPECT_THAT(error_of([&] { client().get_recipe(image.name(), 1); }), HasSubstr("fetch first"));
-    EXPECT_THAT(error_of([&] { client().put_block_tags(image.name(), record); }),
-                HasSubstr("fetch first"))
-        << "how long they may be follows from the recipe";
-    c.fetch(image.name());
-    EXPECT_EQ(c.get_recipe(image.name(), recipe.size()), recipe);
-    EXPECT_THAT(error_of([&] { client().get_recipe(image.name(), recipe.size() - 1); }),
-                HasSubstr("instead of"));
-    EXPECT_EQ(c.get_block_tags(image.name(), record.size()), std::nullopt);
-    c.put_block_tags(image.name(), record);
-    EXPECT_EQ(c.get_block_tags(image.name(), record.size()), record);
-    EXPECT_EQ(c.get_tag(image.name()), std::nullopt) << "a place of their own";
-    EXPECT_THAT(error_of([&] { client().get_block_tags(image.name(), 16); }),
-                HasSubstr("instead of"));
-  }
-  const CacheProcess again(options(origin.url()));
-  EXPECT_EQ(client().get_block_tags(image.name(), record.size()), record);
-}
-
-TEST_F(Cache, MoreBlockTagsThanTheImageCanHaveAreNotTaken) {
-  const TestImage image(4, 1);
-  OriginProcess origin({image.publication("demo")});
-  const CacheProcess cache(options(origin.url()));
-  client().fetch(image.name());
-  const Bytes much(4096 + 16 * 4 + 1, std::byte{7});
-  EXPECT_THROW(client().put_block_tags(image.name(), much), RunError);
-  EXPECT_EQ(client().get_block_tags(image.name(), much.size()), std::nullopt);
-  EXPECT_EQ(client().lookup(image.name()).recipe_known, true) << "it goes on serving";
 }
 
 }  // namespace
