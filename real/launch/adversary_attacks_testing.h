@@ -192,7 +192,7 @@ inline void add_memory_attacks(std::vector<Attack>& all) {
                                 c.afterwards = [](int fd) {
                                   for (int i = 0; i < 50; ++i) {
                                     const bool changed =
-                                        ::pwrite(fd, "XXXX", 4, i * 512L) >= 0 ||
+                                        ::pwrite(fd, "evil", 4, i * 512L) >= 0 ||
                                         ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                                     0, 1 << 20) == 0 ||
                                         ::ftruncate(fd, 0) == 0;

@@ -3,7 +3,7 @@
 // first the launch runs, in the order in which the recorded start needed them, each verified and
 // put into the page cache; then, once the application is ready, every block that nobody has asked
 // for yet. Not before: reading the rest of the image would push out of the processor's last cache
-// what the start is working on (7 ms of gnumeric's 150, on 32 MiB).
+// what the start is working on.
 //
 // The application is ended the moment a block is refused, whoever finds it (this thread or the file
 // server): one whose library lacks a page is no longer the vendor's.
