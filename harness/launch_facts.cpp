@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFormat = "missive-sim/launch-facts/2";
+constexpr const char* kFormat = "missive-sim/launch-facts/3";
 
 // Nothing for facts that another version of this program wrote.
 std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
@@ -32,7 +32,9 @@ std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
     f.image.nodes_other = i.at("nodes_other");
     f.image.runs = i.at("runs");
     f.image.run_bytes = {i.at("run_bytes")};
+    f.image.directories = i.at("directories");
     f.image.listed = i.at("listed");
+    f.image.links = i.at("links");
     f.image.front_blocks = i.at("front_blocks");
     f.image.run_blocks = i.at("run_blocks");
     f.image.pieces = i.at("pieces");
@@ -80,7 +82,9 @@ void save_facts(const std::string& key, const LaunchFacts& f) {
                  {"nodes_other", f.image.nodes_other},
                  {"runs", f.image.runs},
                  {"run_bytes", f.image.run_bytes.count},
+                 {"directories", f.image.directories},
                  {"listed", f.image.listed},
+                 {"links", f.image.links},
                  {"front_blocks", f.image.front_blocks},
                  {"run_blocks", f.image.run_blocks},
                  {"pieces", f.image.pieces}}},

@@ -158,15 +158,24 @@ void verify(Chain& chain, const LaunchScenario& s) {
     chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("unix_round_trip")}));
 }
 
+// What lets the kernel know the names at the start. With a second thread pushing runs meanwhile and
+// both of them afterwards, the two share the whole of the work: each has half of this.
+std::vector<Demand> name_ahead(const ImageFacts& image, std::uint64_t threads) {
+  const auto share = [&](std::uint64_t n) { return (n + threads - 1) / threads; };
+  return {items("fuse_directory", share(image.directories)), items("fuse_list", share(image.listed)),
+          items("fuse_lookup", share(image.links))};  // a link is one round trip as well
+}
+
 // What a lazy launch does while its application starts, and when it is ready:
 // real/launch/background.h.
 Step put_ahead(const LaunchScenario& s) {
   const ImageFacts& image = s.image;
   Step ahead = step("background.ahead", Phase::background, Place::launcher,
-                    {items("fuse_list", image.listed)});
+                    name_ahead(image, 1));
   check_blocks(ahead, s, image.run_blocks);
   ahead.amounts = {};  // the file server may be the one to check them; see the rest
-  ahead.demands.push_back({"fuse_store", 0, image.run_bytes, image.pieces});
+  // By one thread; the cost is that of two.
+  ahead.demands.push_back({"fuse_store", 0, Bytes{2 * image.run_bytes.count}, 2 * image.pieces});
   ahead.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   return ahead;
 }
@@ -193,7 +202,8 @@ void start(Chain& chain, const LaunchScenario& s) {
   chain.then(std::move(own));
 }
 
-void boot(Chain& chain, const LaunchScenario& s) {
+// `process`: its own preparation, for which the start waits.
+void boot(Chain& chain, const LaunchScenario& s, StepId process) {
   const ImageFacts& image = s.image;
   const std::uint64_t entries = image.files + image.nodes_other;
   Step deliver = step("boot.deliver", Phase::boot, Place::launcher, {items("image_open", entries)});
@@ -205,13 +215,17 @@ void boot(Chain& chain, const LaunchScenario& s) {
   } else if (s.lazy) {
     deliver.demands.push_back(items("image_tree", entries));
   } else {  // the tree is part of what fuse_list and fuse_store were measured with
-    deliver.demands.push_back(items("fuse_list", image.listed));
-    deliver.demands.push_back({"fuse_store", 0, image.run_bytes, image.runs});
+    for (Demand& each : name_ahead(image, 2)) deliver.demands.push_back(std::move(each));
+    deliver.demands.push_back({"fuse_store", 1, image.run_bytes, image.runs});
     deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   }
   chain.then(std::move(deliver));
-  if (!s.lazy) return start(chain, s);
+  if (!s.lazy) {
+    chain.join(process);
+    return start(chain, s);
+  }
   const StepId ahead = chain.beside(put_ahead(s));
+  chain.join(process);
   start(chain, s);
   chain.join(ahead);
   verify_rest(chain, s);
@@ -267,9 +281,12 @@ Plan plan_launch(const LaunchScenario& s) {
   check(s);
   Plan plan;
   Chain chain(plan);
+  chain.then(step("create", Phase::create, Place::launcher,
+                  {calls("boot_block_check"), calls("picoprocess_create")}));
+  const StepId process = chain.beside(
+      step("create.prepare", Phase::create, Place::application, {calls("picoprocess_prepare")}));
   chain.then(
-      step("create", Phase::create, Place::launcher,
-           {calls("boot_block_check"), calls("picoprocess_create"), calls(s.delivery + "_mount")}));
+      step("create.delivery", Phase::create, Place::launcher, {calls(s.delivery + "_mount")}));
   chain.then(step("lookup", Phase::lookup, Place::launcher,
                   {calls("unix_connect"), calls("unix_round_trip")}));
   if (s.temperature != Temperature::hot) {
@@ -290,7 +307,7 @@ Plan plan_launch(const LaunchScenario& s) {
   chain.then(std::move(map));
   look_up_tags(chain, s);
   verify(chain, s);
-  boot(chain, s);
+  boot(chain, s, process);
   return plan;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 // The launch of one application from an untrusted cache, as a plan. docs/models.md draws it.
 //
-//   create      picoprocess and boot block check            (launcher)
+//   create      boot block check, picoprocess               (launcher; it prepares itself beside all
+//               that follows until the application's start)
 //   lookup      connect, ask the cache what it has          (launcher, cache)
 //   fetch       recipe, then missing blocks by batches      (cache, origin; cold and warm only)
 //   assemble    blocks into one sealed memory file          (cache; cold and warm only)
@@ -51,7 +52,9 @@ struct ImageFacts {
   std::uint64_t nodes_other = 0;  // directories and symbolic links
   std::uint64_t runs = 0;         // page runs put into the page cache before the start
   Bytes run_bytes{};
-  std::uint64_t listed = 0;  // entries of the directories on the way to their files
+  // Listed before the start: directories on the way to the runs' files and to links that lead
+  // there, with so many entries; and these links.
+  std::uint64_t directories = 0, listed = 0, links = 0;
   // Lazily: blocks with the image's header and index, and further blocks that hold page runs.
   std::uint64_t front_blocks = 0, run_blocks = 0;
   std::uint64_t pieces = 0;  // lazily: the page runs, cut where they are put ahead bit by bit

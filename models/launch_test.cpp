@@ -23,7 +23,9 @@ LaunchScenario tiny(Temperature t) {
   s.image.nodes_other = 7;
   s.image.runs = 2;
   s.image.run_bytes = {12000};
+  s.image.directories = 2;
   s.image.listed = 6;
+  s.image.links = 1;
   s.application.lookups = 20;
   s.batch_blocks = 4;
   s.missing_blocks = t == Temperature::hot ? 0 : 10;
@@ -111,8 +113,10 @@ TEST(PlanLaunch, sealed_memory_is_mapped_and_faults_once_copied_memory_does_not)
 
 TEST(PlanLaunch, fuse_lists_directories_before_the_start_and_answers_the_rest_after_it) {
   const Plan plan = plan_launch(tiny(Temperature::hot));
-  EXPECT_EQ(items_of(plan, "fuse_list"), 6u);
-  EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u);
+  EXPECT_EQ(items_of(plan, "fuse_directory"), 1u) << "half of two: two threads share the work";
+  EXPECT_EQ(items_of(plan, "fuse_list"), 3u);
+  EXPECT_EQ(items_of(plan, "fuse_store"), 2u);
+  EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u + 1) << "names, and a link";
   EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 12000u);
 }
 
@@ -182,7 +186,7 @@ TEST(PlanLaunch, the_application_waits_for_nothing_that_goes_on_behind_it) {
                rest = id_of("background.verify");
   using Steps = std::vector<StepId>;
   EXPECT_EQ(plan.steps[ahead].after, Steps{deliver});
-  EXPECT_EQ(plan.steps[start].after, Steps{deliver});
+  EXPECT_EQ(plan.steps[start].after, (Steps{deliver, id_of("create.prepare")}));
   EXPECT_EQ(plan.steps[application].after, Steps{start});
   EXPECT_EQ(plan.steps[rest].after, (Steps{application, ahead})) << "the rest when it is ready";
 }

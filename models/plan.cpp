@@ -98,10 +98,14 @@ void check(const Plan& plan) {
   }
 }
 
-Picos phase_time(const std::vector<Record>& records, Phase phase) {
+namespace {
+
+// Length of the union of the intervals of records that `counts`.
+template <typename Predicate>
+Picos covered(const std::vector<Record>& records, Predicate counts) {
   std::vector<std::pair<Picos, Picos>> intervals;
   for (const Record& record : records)
-    if (record.phase == phase) intervals.emplace_back(record.start, record.end);
+    if (counts(record.phase)) intervals.emplace_back(record.start, record.end);
   std::sort(intervals.begin(), intervals.end());
   Picos sum{}, reached = Picos::min();
   for (const auto& [start, end] : intervals) {
@@ -110,6 +114,16 @@ Picos phase_time(const std::vector<Record>& records, Phase phase) {
     reached = std::max(reached, end);
   }
   return sum;
+}
+
+}  // namespace
+
+Picos phase_time(const std::vector<Record>& records, Phase phase) {
+  if (phase == Phase::background)
+    return covered(records, [](Phase p) { return p == Phase::background; });
+  const auto later = [&](Phase p) { return p > phase && p != Phase::background; };
+  return covered(records, [&](Phase p) { return p == phase || later(p); }) -
+         covered(records, later);
 }
 
 Picos total_time(const std::vector<Record>& records) {

@@ -112,7 +112,9 @@ struct Record {
   Amounts amounts{};
 };
 
-// Wall time of a phase: the length of the union of its records' intervals.
+// Wall time of a phase: the length of the union of its records' intervals, without what a later
+// phase hides (two that run at once are the later one's time), so that phases add up to the total.
+// Phase background alone is counted whole, and hides nothing.
 Picos phase_time(const std::vector<Record>& records, Phase phase);
 // First start to last end, without the phase background.
 Picos total_time(const std::vector<Record>& records);

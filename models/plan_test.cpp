@@ -50,11 +50,22 @@ TEST(Plan, NamesAreUniqueAndNotEmpty) {
 
 TEST(Plan, PhaseTimeIsTheUnionOfItsIntervals) {
   const std::vector<Record> records{record(Phase::fetch, 10, 30), record(Phase::fetch, 20, 40),
-                                    record(Phase::verify, 0, 100), record(Phase::fetch, 22, 25),
+                                    record(Phase::lookup, 0, 100), record(Phase::fetch, 22, 25),
                                     record(Phase::fetch, 50, 60)};
   EXPECT_EQ(phase_time(records, Phase::fetch).count(), 40);
-  EXPECT_EQ(phase_time(records, Phase::verify).count(), 100);
   EXPECT_EQ(phase_time(records, Phase::boot).count(), 0);
+}
+
+TEST(Plan, PhasesThatRunAtOnceAddUpToTheTotal) {
+  const std::vector<Record> records{record(Phase::create, 0, 10), record(Phase::create, 10, 45),
+                                    record(Phase::lookup, 12, 20), record(Phase::verify, 20, 40),
+                                    record(Phase::boot, 45, 60), record(Phase::background, 5, 90)};
+  EXPECT_EQ(phase_time(records, Phase::create).count(), 10 + 2 + 5);
+  EXPECT_EQ(phase_time(records, Phase::lookup).count(), 8);
+  EXPECT_EQ(phase_time(records, Phase::verify).count(), 20);
+  EXPECT_EQ(phase_time(records, Phase::boot).count(), 15);
+  EXPECT_EQ(phase_time(records, Phase::background).count(), 85);
+  EXPECT_EQ(total_time(records).count(), 60);
 }
 
 TEST(Plan, TotalTimeIsFirstStartToLastEnd) {

@@ -27,7 +27,9 @@ ImageFacts image_facts(const py::dict& d) {
   f.nodes_other = number(d, "nodes_other");
   f.runs = number(d, "runs");
   f.run_bytes = {number(d, "run_bytes")};
+  f.directories = number(d, "directories");
   f.listed = number(d, "listed");
+  f.links = number(d, "links");
   f.front_blocks = number(d, "front_blocks");
   f.run_blocks = number(d, "run_blocks");
   f.pieces = number(d, "pieces");

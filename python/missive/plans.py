@@ -253,7 +253,7 @@ def _facts(p: Mapping[str, Any]) -> Mapping[str, Any]:
     for folder in (_home() / "facts", _program.data_dir() / "traces/facts"):
         if (folder / key).exists():
             facts: Mapping[str, Any] = json.loads((folder / key).read_text(encoding="utf-8"))
-            if facts.get("format") == "missive-sim/launch-facts/2":  # else another version kept it
+            if facts.get("format") == "missive-sim/launch-facts/3":  # else another version kept it
                 return facts
     raise NotAvailable(
         f"the image of {p['application']} with these options was never built, and its facts do not "

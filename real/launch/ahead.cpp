@@ -51,21 +51,18 @@ Ahead plan_ahead(const ImageTree& tree) {
   if (!ahead.runs.empty()) want(0);
   for (const CoalescedRun& run : ahead.runs) want(run.entry);
 
-  struct Link {
-    std::uint32_t link, end;
-  };
-  std::vector<Link> all;
+  std::vector<LinkAhead> all;
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
     if (entries[i].kind != Kind::symlink) continue;
     if (const auto end = resolve_link(tree, i)) all.push_back({i, *end});
   }
   // Links to wanted files count wherever they are (/etc/fonts/conf.d); links to directories only
   // where the way leads past them.
-  for (const Link& each : all) {
+  for (const LinkAhead& each : all) {
     if (entries[each.end].kind == Kind::file && wanted[each.end]) want(tree.parent(each.link));
   }
-  for (const Link& each : all) {
-    if (wanted[each.end] && wanted[tree.parent(each.link)]) ahead.links.push_back(each.link);
+  for (const LinkAhead& each : all) {
+    if (wanted[each.end] && wanted[tree.parent(each.link)]) ahead.links.push_back(each);
   }
 
   std::vector<std::uint32_t> position(entries.size(), 0);
@@ -80,6 +77,13 @@ Ahead plan_ahead(const ImageTree& tree) {
       [&](const CoalescedRun& a, const CoalescedRun& b) { return place(a) < place(b); });
   for (const CoalescedRun& run : ahead.runs) ahead.listed_before.push_back(place(run) + 1);
   return ahead;
+}
+
+std::uint64_t entries_listed(const ImageTree& tree, const Ahead& ahead) {
+  std::uint64_t entries = 0;
+  for (const std::uint32_t directory : ahead.directories)
+    entries += tree.children(directory).size();
+  return entries;
 }
 
 }  // namespace missive::launch

@@ -11,12 +11,16 @@
 
 namespace missive::launch {
 
+struct LinkAhead {
+  std::uint32_t link = 0, end = 0;  // entries: the symbolic link, and where it leads
+};
+
 struct Ahead {
   // Directories on the way to a file with launch runs, or to a symbolic link that leads to one;
   // parents before children.
   std::vector<std::uint32_t> directories;
   // Symbolic links in these directories that lead to such a file or to one of the directories.
-  std::vector<std::uint32_t> links;
+  std::vector<LinkAhead> links;
   // The launch runs, in the order in which their files' directories come above.
   std::vector<CoalescedRun> runs;
   // runs[i]'s directory is directories[j] with j < listed_before[i].
@@ -24,6 +28,9 @@ struct Ahead {
 };
 
 Ahead plan_ahead(const ImageTree& tree);
+
+// Entries that listing Ahead::directories names, without "." and "..".
+std::uint64_t entries_listed(const ImageTree& tree, const Ahead& ahead);
 
 // The file or directory at which a symbolic link ends, within the image; nothing when it leads
 // nowhere in it, or through more than 40 links (path_resolution(7)).

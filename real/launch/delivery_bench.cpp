@@ -105,6 +105,8 @@ Parts confined(Attempt& attempt, const zar::Image& image, const DeliveryInfo& in
   Delivered delivered;
   const UniqueFd root = delivery->deliver(image, &delivered);
   mark(parts, "deliver", since);
+  process.prepared();
+  mark(parts, "wait for it", since);
   const Served before = delivery->served();
   process.start(root, attempt.environment(), attempt.output(), attempt.log());
   mark(parts, "start", since);

@@ -327,7 +327,7 @@ TEST(PlanAhead, ListsTheWayToEachRunAndTheLinksToThem) {
   for (const auto index : ahead.directories) {
     directories.emplace_back(image.entries()[index].path);
   }
-  for (const auto index : ahead.links) links.emplace_back(image.entries()[index].path);
+  for (const auto index : ahead.links) links.emplace_back(image.entries()[index.link].path);
   EXPECT_THAT(directories, ElementsAre("/", "/data"));
   EXPECT_THAT(links, ElementsAre("/data/link"));
   ASSERT_EQ(ahead.runs.size(), ahead.listed_before.size());

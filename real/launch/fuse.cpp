@@ -10,8 +10,8 @@
 //   - before the start the directories on the way to the launch runs are listed through the mount
 //     (READDIRPLUS puts their entries into the dentry cache, many per request), links are read
 //     once, and the runs themselves are pushed into the page cache (FUSE_NOTIFY_STORE: one write(2)
-//     per run, no round trip at all). Lazily the same happens behind the start, each run verified
-//     before it is pushed.
+//     per run, no round trip at all; the kernel takes it for regular files only). Lazily the same
+//     happens behind the start, each run verified before it is pushed.
 
 #include <algorithm>
 #include <array>
@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -282,17 +283,11 @@ class FuseDelivery : public Delivery {
 
   std::uint64_t put_ahead(const std::stop_token& stop) override {
     const ImageTree& tree = server_.tree();
-    std::vector<bool> listed(tree.image().entries().size(), false);
-    const auto list_to = [&](std::uint32_t directory, const auto& self) -> void {
-      if (listed[directory]) return;
-      if (directory != 0) self(tree.parent(directory), self);
-      listed[directory] = true;
-      list(walk_, directory);
-    };
+    WayAhead way(*this, plan_ahead(tree));
     std::uint64_t bytes = 0;
     for (const CoalescedRun& run : runs_by_touch(tree.image())) {
       if (stop.stop_requested()) break;
-      list_to(tree.parent(run.entry), list_to);
+      way.lead_to(run.entry);
       if (!server_.store(run.entry, run.offset, run.bytes)) refuse_store();
       bytes += run.bytes;
     }
@@ -308,6 +303,34 @@ class FuseDelivery : public Delivery {
       files += entry.kind == zar::EntryKind::file ? 1 : 0;
     return files;
   }
+
+  // Everything by which a start finds a file, put ahead just before the file itself.
+  class WayAhead {
+   public:
+    WayAhead(FuseDelivery& delivery, const Ahead& ahead)
+        : delivery_(delivery), known_(delivery.server_.tree().image().entries().size(), false) {
+      for (const LinkAhead& each : ahead.links) links_to_.emplace(each.end, each.link);
+    }
+    // The directories above `entry`, and all links that lead to it or to one of these.
+    void lead_to(std::uint32_t entry) {
+      if (known_[entry]) return;
+      known_[entry] = true;
+      const ImageTree& tree = delivery_.server_.tree();
+      if (entry != 0) lead_to(tree.parent(entry));
+      if (tree.image().entries()[entry].kind == zar::EntryKind::directory)
+        delivery_.list(delivery_.walk_, entry);
+      const auto [first, last] = links_to_.equal_range(entry);
+      for (auto each = first; each != last; ++each) {
+        lead_to(tree.parent(each->second));
+        delivery_.read_link(delivery_.walk_, each->second);
+      }
+    }
+
+   private:
+    FuseDelivery& delivery_;
+    std::vector<bool> known_;
+    std::multimap<std::uint32_t, std::uint32_t> links_to_;  // end, link
+  };
 
   [[noreturn]] static void refuse_store() {
     throw RunError("the kernel refuses launch runs for its page cache (FUSE_NOTIFY_STORE)");
@@ -346,7 +369,7 @@ class FuseDelivery : public Delivery {
         ++listed;
         listed.notify_one();
       }
-      for (const std::uint32_t link : ahead.links) read_link(link);
+      for (const LinkAhead& each : ahead.links) read_link(server_.mount(), each.link);
       push();
     }
     if (failed) refuse_store();
@@ -372,9 +395,9 @@ class FuseDelivery : public Delivery {
     }
   }
 
-  void read_link(std::uint32_t index) {
+  void read_link(const UniqueFd& mount, std::uint32_t index) {
     char byte = 0;
-    if (::readlinkat(server_.mount().get(), path(index).c_str(), &byte, 1) < 0) {
+    if (::readlinkat(mount.get(), path(index).c_str(), &byte, 1) < 0) {
       throw_errno("cannot read the link " + path(index) + " in the FUSE mount");
     }
   }

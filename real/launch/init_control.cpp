@@ -66,6 +66,15 @@ Report await_report(const UniqueFd& control, const std::string& what) {
   return report;
 }
 
+// New namespaces were asked for in vain.
+[[noreturn]] void throw_refused(const std::string& who, int error) {
+  const std::string why = std::strerror(error);
+  if (error == EPERM || error == ENOSYS || error == EINVAL) {
+    throw NotAvailable(who + ": new namespaces refused (" + why + ")");
+  }
+  throw RunError(who + ": " + why);
+}
+
 void append(std::string& message, const std::string& text, const char* what) {
   if (text.find('\0') != std::string::npos) {
     throw InputError(std::string("cannot start the application: ") + what + " contains a NUL");
@@ -140,7 +149,7 @@ InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& w
   }
   InitProcess made;
   made.control = UniqueFd(ends[0]);
-  UniqueFd inside(ends[1]);
+  const UniqueFd inside(ends[1]);
   std::vector<char> message(kMaxStartMessage);
   std::vector<char*> pointers(kMaxStrings + 3);
   init.control = inside.get();
@@ -157,35 +166,34 @@ InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& w
     const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid == 0) run_init(init);
     if (pid < 0) {
-      const std::string why = std::strerror(errno);
-      if (errno == EPERM || errno == ENOSYS || errno == EINVAL) {
-        throw NotAvailable(who + ": new namespaces refused (" + why + ")");
-      }
-      throw RunError(who + ": " + why);
+      throw_refused(who, errno);
     }
     made.pid = static_cast<pid_t>(pid);
     made.pidfd = UniqueFd(pidfd);
   }
-  inside.reset();  // init has its copy; keeping ours would hide its death
-  try {
-    const Report report = await_report(made.control, who);
-    if (report.step != Step::none) {
-      throw RunError(who + ": " + describe(report.step) + ": " + std::strerror(report.error));
-    }
-  } catch (...) {
-    kill_init(made);
-    throw;
-  }
-  return made;
+  made.who = who;
+  return made;  // `inside` is closed here: init has its copy, and ours would hide its death
 }
 
-void start_application(const InitProcess& process, const UniqueFd* root,
+std::int64_t await_prepared(InitProcess& process) {
+  if (process.prepared_ns != 0) return process.prepared_ns;
+  const Report report = await_report(process.control, process.who);
+  if (report.step == Step::namespaces) throw_refused(process.who, report.error);
+  if (report.step != Step::none) {
+    throw RunError(process.who + ": " + describe(report.step) + ": " +
+                   std::strerror(report.error));
+  }
+  return process.prepared_ns = report.at_ns;
+}
+
+void start_application(InitProcess& process, const UniqueFd* root,
                        const Environment& environment, int output, int log) {
   UniqueFd display;
   if (root != nullptr && !environment.x11_socket.empty()) {
     display = clone_mount(environment.x11_socket);
   }
   std::string message = start_message(environment, root != nullptr, static_cast<bool>(display));
+  await_prepared(process);
   std::vector<int> fds{output, log};
   if (root != nullptr) fds.push_back(root->get());
   if (display) fds.push_back(display.get());

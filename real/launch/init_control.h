@@ -2,6 +2,7 @@
 // The launcher's side of the conversation with an init (picoprocess_init.h). Internal to
 // picoprocess.cpp and native.cpp.
 
+#include <cstdint>
 #include <string>
 
 #include <sys/types.h>
@@ -15,16 +16,23 @@ namespace missive::launch {
 struct InitProcess {
   pid_t pid = -1;
   UniqueFd pidfd, control;
+  std::string who;               // begins error messages about its preparation
+  std::int64_t prepared_ns = 0;  // once await_prepared() has returned
 };
 
-// Clones an init with `namespaces` (CLONE_NEW*) and waits until it has prepared itself. `who`
+// Clones an init with `namespaces` (CLONE_NEW*) and returns; init prepares itself meanwhile. `who`
 // begins error messages ("cannot make a picoprocess"). `init` needs confinement and, if wanted,
 // root and display; the rest is filled in. Throws NotAvailable or RunError.
 InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& who);
 
-// Has it start the application; returns once exec succeeded. `root` is null when it was placed
-// during preparation. Throws InputError (command too long, NUL) or RunError (the step that failed).
-void start_application(const InitProcess& process, const UniqueFd* root,
+// Waits until init has prepared itself; returns when that was (CLOCK_MONOTONIC, ns). Throws
+// NotAvailable (namespaces refused) or RunError (the step that failed).
+std::int64_t await_prepared(InitProcess& process);
+
+// Has it start the application, once it has prepared itself; returns when exec has succeeded.
+// `root` is null when it was placed during preparation. Throws InputError (command too long, NUL)
+// or what await_prepared() does.
+void start_application(InitProcess& process, const UniqueFd* root,
                        const Environment& environment, int output, int log);
 
 // Ends init and with it (full confinement) every process of its pid namespace; waits for it.

@@ -34,7 +34,9 @@ class Launch {
       throw InputError("delivery \"" + request.delivery +
                        "\" needs the whole image before the start: it cannot verify lazily");
     ready_.emplace(request.application, request.display);
-    verify::prepare_verifiers();  // before the clock starts, as ready_: a launcher is resident
+    // Before the clock starts, as ready_: a launcher is resident.
+    verify::prepare_verifiers();
+    Picoprocess::prepare_program();
   }
 
   LaunchOutcome run() {
@@ -43,8 +45,7 @@ class Launch {
     expected_ = {block.image, block.shape, block.application, block.version};
     if (!request_.version_store.empty())
       verify::VersionStore(request_.version_store).admit(request_.vendor, expected_);
-    create();
-    watch.mark("create", Phase::create, Place::launcher);
+    create(watch);
     obtain(watch);
     verify_or_replace(watch);
     // Lazily only once all of it is known to be there.
@@ -56,12 +57,15 @@ class Launch {
   }
 
  private:
-  void create() {
+  void create(Stopwatch& watch) {
     process_.emplace(Picoprocess::create());
+    watch.mark("create", Phase::create, Place::launcher);
+    cloned_ns_ = measure::now_ns();
     const DeliveryInfo& info = delivery(request_.delivery);
     if (const auto why = info.unavailable(); !why.empty())
       throw NotAvailable("delivery " + info.name + ": " + why);
     delivery_ = info.make();
+    watch.mark("create.delivery", Phase::create, Place::launcher);
   }
 
   void remember() const {
@@ -226,14 +230,21 @@ class Launch {
     a[Amount::files_delivered] = delivered.files;
     a[Amount::bytes_delivered] = delivered.bytes;
     watch.mark("boot.deliver", Phase::boot, Place::launcher, a);
+    if (lazy_)
+      background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
+    await_process(watch);
     try {
-      if (lazy_)
-        background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
       start(watch, root);
     } catch (const RunError&) {
       // A refused block is the reason behind whatever this says; complete() tells.
       if (!lazy_ || blocks_->failure().empty()) throw;
     }
+  }
+
+  // It has prepared itself beside all the rest; what is left of that is waited for here.
+  void await_process(Stopwatch& watch) {
+    watch.add_beside(cloned_ns_, process_->prepared(), "create.prepare", Phase::create,
+                     Place::application);
   }
 
   void start(Stopwatch& watch, const UniqueFd& root) {
@@ -297,7 +308,7 @@ class Launch {
     image_.reset();
     ask_origin(watch, "the cache's image was refused, the application ended (" + why + ")");
     ready_.emplace(request_.application, request_.display);
-    create();
+    create(watch);
     verify(watch);
     remember();
     boot(watch);
@@ -320,6 +331,7 @@ class Launch {
   std::unique_ptr<verify::BlockVerifier> blocks_;
   std::unique_ptr<Delivery> delivery_;
   std::optional<Picoprocess> process_;
+  std::int64_t cloned_ns_ = 0;
   std::optional<Background> background_;
 };
 

@@ -36,6 +36,7 @@ NativeTwin NativeTwin::prepare(const std::filesystem::path& tree,
   init.display_name = display_name.c_str();
   auto impl = std::make_unique<Impl>();
   impl->process = clone_init(init, CLONE_NEWNS, who);
+  await_prepared(impl->process);  // what was given to it goes when this returns
   return NativeTwin(std::move(impl));
 }
 

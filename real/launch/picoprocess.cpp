@@ -13,6 +13,7 @@
 
 #include "models/error.h"
 #include "real/launch/init_control.h"
+#include "real/launch/seccomp_filter.h"
 
 namespace missive::launch {
 
@@ -66,17 +67,19 @@ Picoprocess::Picoprocess(Picoprocess&&) noexcept = default;
 Picoprocess& Picoprocess::operator=(Picoprocess&&) noexcept = default;
 Picoprocess::~Picoprocess() = default;
 
+void Picoprocess::prepare_program() { (void)seccomp_program(); }
+
 Picoprocess Picoprocess::create() {
   const std::string who = "cannot make a picoprocess";
   if (const std::string why = picoprocess_unavailable(); !why.empty()) {
     throw NotAvailable(who + ": " + why);
   }
-  constexpr std::uint64_t kNamespaces =
-      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
   auto impl = std::make_unique<Impl>();
-  impl->process = clone_init(Init{}, kNamespaces, who);
+  impl->process = clone_init(Init{}, CLONE_NEWNS | CLONE_NEWPID, who);
   return Picoprocess(std::move(impl));
 }
+
+std::int64_t Picoprocess::prepared() { return await_prepared(impl_->process); }
 
 void Picoprocess::start(const UniqueFd& root, const Environment& environment, int output, int log) {
   start_application(impl_->process, &root, environment, output, log);

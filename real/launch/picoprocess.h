@@ -5,8 +5,10 @@
 // writable. namespaces(7), pivot_root(2), seccomp(2), mount_setattr(2).
 //
 // Two moments, because a launcher creates the process before it has the image (phase create) and
-// starts the application once the image is verified (phase boot).
+// starts the application once the image is verified (phase boot). Between them the process prepares
+// itself, while the launcher looks for the image and verifies it.
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -38,14 +40,21 @@ void gain_mount_rights();
 
 class Picoprocess {
  public:
-  // Clones the process into its namespaces and prepares its private mounts; it then waits for
-  // start(). Throws NotAvailable when this user may not (says what is missing), RunError otherwise.
+  // Once per program, before the first create(): what all of them share.
+  static void prepare_program();
+  // Clones the process and returns; there it makes its other namespaces and its private mounts, then
+  // waits for start(). Throws NotAvailable when this user may not (says what is missing), RunError
+  // otherwise.
   static Picoprocess create();
   Picoprocess(Picoprocess&&) noexcept;
   Picoprocess& operator=(Picoprocess&&) noexcept;
   // Kills every process in it, waits until they are gone; its mounts go with its namespaces. They
   // go as well when the launcher dies in any way: init sees the end of its control socket.
   ~Picoprocess();
+
+  // Waits until the process has prepared itself; returns when that was, measure::now_ns(). start()
+  // waits by itself. Throws NotAvailable (namespaces refused) or RunError (the step that failed).
+  std::int64_t prepared();
 
   // `root` is a detached mount (open_tree(2), fsmount(2)) that becomes "/"; it must hold the
   // directories /proc /dev /tmp /run /home /var/tmp. Returns once the application's exec succeeded

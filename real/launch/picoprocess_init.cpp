@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -25,6 +26,8 @@ const char* describe(Step step) {
   switch (step) {
     case Step::none:
       return "nothing";
+    case Step::namespaces:
+      return "making its namespaces";
     case Step::make_private:
       return "making its mounts private";
     case Step::new_root:
@@ -234,7 +237,9 @@ void kill_descendants() {
 }
 
 void send_report(int control, Step step, int error) {
-  const Report report{step, error};
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const Report report{step, error, std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
   ::send(control, &report, sizeof report, MSG_NOSIGNAL);
 }
 
@@ -284,7 +289,8 @@ void run_init(const Init& given) {
   reset_signals();
 
   errno = 0;
-  Step step = prepare_mounts(init);
+  const bool full = init.confinement == Confinement::full;
+  Step step = full && ::unshare(kOwnNamespaces) != 0 ? Step::namespaces : prepare_mounts(init);
   if (step == Step::none && init.root >= 0) {
     step = place_root(init.root, init.display, init.display_name);
     const int error = errno;

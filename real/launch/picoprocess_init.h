@@ -14,12 +14,14 @@
 #include <span>
 
 #include <linux/filter.h>
+#include <sched.h>
 
 namespace missive::launch {
 
 // The steps that can fail, for the error message of the side that can speak.
 enum class Step : std::int32_t {
   none,
+  namespaces,
   make_private,
   new_root,
   scratch,
@@ -43,6 +45,7 @@ const char* describe(Step step);
 struct Report {
   Step step = Step::none;  // none: succeeded
   std::int32_t error = 0;  // errno
+  std::int64_t at_ns = 0;  // CLOCK_MONOTONIC, when it was sent
 };
 
 // Launcher to init, with the descriptors root, output, log and, with `display`, the socket's mount;
@@ -55,6 +58,10 @@ struct StartMessage {
 };
 inline constexpr std::size_t kMaxStartMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMaxStrings = 1024;
+
+// Those that init makes for itself, beside the launcher: a network namespace alone takes longer
+// than the rest of the clone. The mount and pid namespaces are the clone's.
+inline constexpr int kOwnNamespaces = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 // What keeps the application in.
 enum class Confinement {

@@ -1,6 +1,7 @@
 #pragma once
 // Cuts a launch into records.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -23,6 +24,14 @@ class Stopwatch {
                const Amounts& amounts = {}) {
     add(last_, end, std::move(step), phase, place, amounts);
     last_ = end;
+  }
+  // One of something that went on beside the others, and for which the launch has waited: until now
+  // if it ended after the last record, which the next one then follows.
+  void add_beside(std::int64_t start, std::int64_t end, std::string step, Phase phase,
+                  Place place) {
+    const std::int64_t until = end > last_ ? measure::now_ns() : end;
+    add(start, until, std::move(step), phase, place, {});
+    last_ = std::max(last_, until);
   }
   // One of something that went on beside the others.
   void add(std::int64_t start, std::int64_t end, std::string step, Phase phase, Place place,

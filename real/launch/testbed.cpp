@@ -1,6 +1,5 @@
 #include "real/launch/testbed.h"
 
-#include <set>
 #include <unordered_set>
 
 #include <fcntl.h>
@@ -10,6 +9,8 @@
 
 #include "models/error.h"
 #include "real/cache/store.h"
+#include "real/launch/ahead.h"
+#include "real/launch/image_tree.h"
 #include "real/launch/launch_runs.h"
 #include "real/launch/outcome_json.h"
 #include "real/launch/picoprocess.h"
@@ -37,14 +38,11 @@ ImageFacts image_facts(const zar::Image& image, const zar::BuildReport& report) 
   const auto runs = coalesced_runs(image);
   facts.runs = runs.size();
   facts.run_bytes = {launch_run_bytes(image)};
-  // The listing answers "." and ".." as well.
-  std::set<std::uint32_t> directories;
-  for (const auto& run : runs)
-    for (std::string_view path = image.entries()[run.entry].path; path.size() > 1;) {
-      path = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
-      directories.insert(image.find(path).value());
-    }
-  for (const std::uint32_t d : directories) facts.listed += image.children(d).size() + 2;
+  const ImageTree tree(image);
+  const Ahead ahead = plan_ahead(tree);
+  facts.directories = ahead.directories.size();
+  facts.listed = entries_listed(tree, ahead);
+  facts.links = ahead.links.size();
   const auto blocks = blocks_at_start(image);
   facts.front_blocks = blocks.front;
   facts.run_blocks = blocks.runs;

@@ -50,6 +50,10 @@ struct BenchBed::Shape {
   std::uint64_t files, file_bytes;
   std::uint64_t nodes = 0;  // directories and symbolic links, half and half
   std::uint64_t runs = 0, run_pages = 0;
+  bool own_directories = false;  // for each file one below /f, instead of /f itself
+  std::string path(std::uint64_t file) const {
+    return "/f/" + std::to_string(file) + (own_directories ? "/file" : "");
+  }
 };
 
 void BenchBed::make(const Shape& shape) {
@@ -58,7 +62,8 @@ void BenchBed::make(const Shape& shape) {
   Content content(std::hash<std::string>{}(shape.name));
   zar::Selection selection;
   for (std::uint64_t i = 0; i < shape.files; ++i) {
-    const std::string path = "/f/" + std::to_string(i);
+    const std::string path = shape.path(i);
+    if (shape.own_directories) fs::create_directory(fs::path(tree.string() + path).parent_path());
     write_file(tree.string() + path, shape.file_bytes, content);
     selection.files.push_back(path);
   }
@@ -72,7 +77,7 @@ void BenchBed::make(const Shape& shape) {
       std::max<std::uint64_t>((shape.runs + shape.files - 1) / shape.files, 1);
   for (std::uint64_t i = 0; i < shape.runs; ++i) {
     const std::uint64_t file = i / per_file, k = i % per_file;
-    selection.runs.push_back({"/f/" + std::to_string(file),
+    selection.runs.push_back({shape.path(file),
                               static_cast<std::uint32_t>(k * pages_per_file / per_file),
                               static_cast<std::uint32_t>(shape.run_pages)});
   }
@@ -114,7 +119,9 @@ BenchBed::BenchBed(const fs::path& scratch_parent)
         Shape{"24MiB", 48, 512 * kKiB}, Shape{"40MiB", 20, 2 * kMiB}, Shape{"many", 2000, 3000},
         Shape{"nodes", 1, 4096, 1600}, Shape{"empty", 1, 4096},
         Shape{"empty-run", 1, 4096, 0, 1, 1}, Shape{"many-run", 1000, 4096, 0, 1, 1},
-        Shape{"runs-few", 8, 3 * kMiB, 0, 8, 512}, Shape{"runs-many", 8, 3 * kMiB, 0, 768, 4}})
+        Shape{"runs-few", 8, 3 * kMiB, 0, 8, 512}, Shape{"runs-many", 8, 3 * kMiB, 0, 768, 4},
+        Shape{"many-directories", 400, 4096, 0, 400, 1, true},
+        Shape{"one-directory", 800, 4096, 0, 400, 1}})
     make(shape);
   make_starter();
   std::vector<origin::Publication> publications;

@@ -48,6 +48,13 @@ void picoprocess_create(BenchBed& bed, Sampler& sample) {
   sample.add(1, 0, 0, seconds_of([&] { process.emplace(launch::Picoprocess::create()); }));
 }
 
+void picoprocess_prepare(BenchBed& bed, Sampler& sample) {
+  bed.evict_caches();
+  auto process = launch::Picoprocess::create();
+  const std::int64_t cloned = now_ns();
+  sample.add(1, 0, 0, static_cast<double>(process.prepared() - cloned) * 1e-9);
+}
+
 // From the delivered root to a running program; the program is a static one that does nothing.
 void picoprocess_start(BenchBed& bed, Sampler& sample) {
   const auto delivery = make_delivery("extract");
@@ -55,6 +62,7 @@ void picoprocess_start(BenchBed& bed, Sampler& sample) {
   launch::Delivered delivered;
   const UniqueFd root = delivery->deliver(image, &delivered);
   auto process = launch::Picoprocess::create();
+  process.prepared();
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   launch::Environment environment;
   environment.command = {kStarter};
@@ -109,9 +117,17 @@ void fuse_list(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"empty-run", "many-run"}) {
     const zar::Image image = bed.image(name).open();
     const std::uint64_t listed =
-        image.children(*image.find("/f")).size() + image.children(0).size() + 4;
+        image.children(*image.find("/f")).size() + image.children(0).size();
     sample.add(1, 0, listed, time_of_delivery(bed, "fuse", image));
   }
+}
+
+// As many files, runs and entries in many directories and in one: the difference is the directories.
+void fuse_directory(BenchBed& bed, Sampler& sample) {
+  const zar::Image one = bed.image("one-directory").open();
+  const zar::Image many = bed.image("many-directories").open();
+  const double t = time_of_delivery(bed, "fuse", many) - time_of_delivery(bed, "fuse", one);
+  sample.add(0, 0, many.children(*many.find("/f")).size(), t);
 }
 
 // stat(2) of names never asked for before, as an application's start does.

@@ -25,6 +25,7 @@ void http_request(BenchBed& bed, Sampler& sample);
 void http_receive(BenchBed& bed, Sampler& sample);
 
 void picoprocess_create(BenchBed& bed, Sampler& sample);
+void picoprocess_prepare(BenchBed& bed, Sampler& sample);
 void picoprocess_start(BenchBed& bed, Sampler& sample);
 void image_open(BenchBed& bed, Sampler& sample);
 void image_tree(BenchBed& bed, Sampler& sample);
@@ -34,6 +35,7 @@ void extract_node(BenchBed& bed, Sampler& sample);
 void fuse_mount(BenchBed& bed, Sampler& sample);
 void fuse_lookup(BenchBed& bed, Sampler& sample);
 void fuse_list(BenchBed& bed, Sampler& sample);
+void fuse_directory(BenchBed& bed, Sampler& sample);
 void fuse_store(BenchBed& bed, Sampler& sample);
 
 }  // namespace missive::measure

@@ -169,6 +169,7 @@ Run run(const Application& application, const fs::path& root, const Options& opt
       launch::environment_for(application, display ? display->name() : std::string()),
       display ? display->socket() : fs::path()};
   launch::Picoprocess process = launch::Picoprocess::create();
+  process.prepared();
   Run result;
   result.start_ns = std::chrono::steady_clock::now().time_since_epoch().count();
   process.start(passthrough.mount(), environment, inside.get(), log.get());
