@@ -59,6 +59,9 @@ struct DeliveryInfo {
   // Empty when this host can, otherwise why not.
   std::string (*unavailable)();
   bool lazy = false;  // whether deliver_lazily() is there
+  // Whether two applications that run from one image have the same physical pages. Of two images
+  // none shares any.
+  bool shares_pages = false;
 };
 const std::vector<DeliveryInfo>& deliveries();
 // Throws InputError with the known names.

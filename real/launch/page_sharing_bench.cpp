@@ -1,0 +1,182 @@
+// Physical pages behind the mapped files of two applications that run at the same time, by each
+// delivery and natively: two launches of one image, and two images of applications that have blocks
+// in common.
+//
+//   real_launch_page_sharing_bench [--app NAME] [--with NAME]
+//
+// Not times but the kernel's accounts (real/measure/mapped_pages.h), read once both are ready. "in
+// common" is the part of the first one's pages that the second one maps as well: each such page
+// counts by half in the first one's proportional share.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "models/error.h"
+#include "real/launch/application.h"
+#include "real/launch/delivery.h"
+#include "real/launch/native.h"
+#include "real/launch/picoprocess.h"
+#include "real/launch/ready.h"
+#include "real/measure/mapped_pages.h"
+#include "real/measure/scratch.h"
+#include "real/zar/builder.h"
+#include "real/zar/extract.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace missive;
+using namespace missive::launch;
+
+constexpr auto kDeadline = std::chrono::seconds(60);
+
+// An application's image, and the same unpacked.
+class Packed {
+ public:
+  Packed(const Application& app, const fs::path& scratch) : application(app) {
+    const fs::path file = scratch / (app.name + ".zar");
+    tree = scratch / app.name;
+    const fs::path root = ensure_root(app);
+    zar::build(root, read_trace(trace_file(app)).selection, {}, file);
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) throw_errno(file.string());
+    memory_ = Mapping::read_only(fd.get(), fs::file_size(file), file.string());
+    image.emplace(zar::Image::open(memory_.bytes(), file.string()));
+    fs::create_directory(tree);
+    zar::extract(*image, tree);
+  }
+  const Application& application;
+  fs::path tree;
+  std::optional<zar::Image> image;
+
+ private:
+  Mapping memory_;
+};
+
+// A ready application: in a picoprocess, or natively when `info` is null.
+class Running {
+ public:
+  Running(const Packed& packed, const DeliveryInfo* info) {
+    const Application& app = packed.application;
+    std::optional<WindowWatcher> watcher;
+    if (app.ready == ReadyMark::first_window) {
+      display_.emplace(Display::start());
+      watcher.emplace(*display_);
+    }
+    Environment environment;
+    environment.command = app.command;
+    environment.variables = environment_for(app, display_ ? display_->name() : "");
+    if (display_) environment.x11_socket = display_->socket();
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("pipe");
+    output_ = UniqueFd(ends[0]);
+    UniqueFd inside(ends[1]);
+    const UniqueFd log(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    struct stat status {};
+    int pidfd = -1;
+    if (info != nullptr) {
+      method_ = info->make();
+      const UniqueFd root = method_->deliver(*packed.image, nullptr);
+      if (::fstat(root.get(), &status) != 0) throw_errno("the delivered root");
+      process_.emplace(Picoprocess::create());
+      process_->start(root, environment, inside.get(), log.get());
+      pidfd = process_->pidfd();
+    } else {
+      if (::stat(packed.tree.c_str(), &status) != 0) throw_errno(packed.tree.string());
+      before_ = measure::process_tree(::getpid());
+      twin_.emplace(NativeTwin::prepare(packed.tree, environment.x11_socket));
+      twin_->start(environment, inside.get(), log.get());
+      pidfd = twin_->pidfd();
+    }
+    device_ = status.st_dev;
+    inside.reset();
+    if (watcher)
+      watcher->wait(kDeadline, pidfd);
+    else
+      wait_for_output(output_.get(), kDeadline, pidfd);
+    processes_ = process_ ? measure::process_tree(process_->pid()) : new_ones();
+  }
+  measure::MappedPages pages() const {
+    measure::MappedPages sum;
+    for (const pid_t each : processes_) sum += measure::mapped_pages(each, device_);
+    return sum;
+  }
+
+ private:
+  // The native twin's processes: what this one did not have before, but for the supervisor, which
+  // still runs this program.
+  std::vector<pid_t> new_ones() const {
+    std::vector<pid_t> all = measure::process_tree(::getpid());
+    std::erase_if(all, [&](pid_t pid) {
+      std::error_code gone;
+      return std::find(before_.begin(), before_.end(), pid) != before_.end() ||
+             fs::equivalent("/proc/" + std::to_string(pid) + "/exe", "/proc/self/exe", gone);
+    });
+    return all;
+  }
+
+  std::optional<Display> display_;
+  UniqueFd output_;
+  std::unique_ptr<Delivery> method_;  // before the process, which ends first
+  std::optional<Picoprocess> process_;
+  std::optional<NativeTwin> twin_;
+  dev_t device_ = 0;
+  std::vector<pid_t> before_, processes_;
+};
+
+void print(const Packed& a, const Packed& b, const DeliveryInfo* info) {
+  const std::string name = info != nullptr ? info->name : "native";
+  std::printf("%-10s beside %-10s %-8s", a.application.name.c_str(), b.application.name.c_str(),
+              name.c_str());
+  if (info != nullptr && !info->unavailable().empty()) {
+    std::printf(" not available here: %s\n", info->unavailable().c_str());
+    return;
+  }
+  const Running first(a, info);
+  const auto alone = first.pages();
+  const Running second(b, info);
+  const auto beside = first.pages();
+  const auto mb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  std::printf(" RSS %6.1f MB  PSS alone %6.1f, beside the second %6.1f MB: %3.0f %% in common\n",
+              mb(beside.resident), mb(alone.proportional), mb(beside.proportional),
+              std::max(0.0, 200 * (1 - mb(beside.proportional) / mb(alone.proportional))));
+}
+
+int run(const std::string& app, const std::string& with) {
+  const measure::ScratchDirectory scratch(measure::scratch_parent());
+  const Packed one(application(app), scratch.path());
+  const Packed other(application(with), scratch.path());
+  for (const Packed* second : {&one, &other}) {
+    for (const DeliveryInfo& info : deliveries()) print(one, *second, &info);
+    print(one, *second, nullptr);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string app = "gnumeric", with = "abiword";
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string flag = argv[i];
+    if (flag == "--app") app = argv[i + 1];
+    if (flag == "--with") with = argv[i + 1];
+  }
+  try {
+    return run(app, with);
+  } catch (const missive::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return static_cast<int>(error.status());
+  }
+}
