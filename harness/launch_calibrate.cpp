@@ -49,11 +49,11 @@ std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
   return all;
 }
 
-// A file from before a verifier got another engine would predict the old one. Verification needs
-// nothing that a host may lack, so its parameters are always there.
+// A file from before a verifier got another engine, or a delivery came, would predict the old one.
+// What is asked for here needs nothing that a host may lack, so it is always there.
 bool current(const ParameterSet& set) {
   return set.contains("sha256_leaves.byte_s") && set.contains("gmac.byte_s") &&
-         set.contains("block_tag.byte_s");
+         set.contains("block_tag.byte_s") && set.contains("erofs_view.item_s");
 }
 
 // Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is

@@ -212,6 +212,13 @@ void boot(Chain& chain, const LaunchScenario& s, StepId process) {
     deliver.demands.push_back({"extract", 0, image.content, image.files});
     deliver.demands.push_back(items("extract_node", image.nodes_other));
     deliver.amounts[Amount::bytes_delivered] = image.content.count;
+  } else if (s.delivery == "erofs") {
+    if (s.hand_over == HandOver::copy)  // needs a sealed memory file: the work of a cache
+      deliver.demands.push_back({"assemble", 1, image.length, 0});
+    deliver.demands.push_back(items("erofs_view", entries));
+    deliver.demands.push_back(calls("erofs_mount"));
+    // Asking ahead goes on beside the start, on a core that is free there.
+    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   } else if (s.lazy) {
     deliver.demands.push_back(items("image_tree", entries));
   } else {  // the tree is part of what fuse_list and fuse_store were measured with
@@ -232,9 +239,9 @@ void boot(Chain& chain, const LaunchScenario& s, StepId process) {
 }
 
 void check(const LaunchScenario& s) {
-  if (s.delivery != "extract" && s.delivery != "fuse")
+  if (s.delivery != "extract" && s.delivery != "fuse" && s.delivery != "erofs")
     throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
-                                "\"; there are extract and fuse");
+                                "\"; there are extract, fuse and erofs");
   if (s.lazy && s.delivery != "fuse")
     throw std::invalid_argument("launch: delivery " + s.delivery +
                                 " needs the whole image before the start; lazily there is fuse");
@@ -285,8 +292,9 @@ Plan plan_launch(const LaunchScenario& s) {
                   {calls("boot_block_check"), calls("picoprocess_create")}));
   const StepId process = chain.beside(
       step("create.prepare", Phase::create, Place::application, {calls("picoprocess_prepare")}));
-  chain.then(
-      step("create.delivery", Phase::create, Place::launcher, {calls(s.delivery + "_mount")}));
+  Step delivery = step("create.delivery", Phase::create, Place::launcher, {});
+  if (s.delivery != "erofs") delivery.demands.push_back(calls(s.delivery + "_mount"));
+  chain.then(std::move(delivery));
   chain.then(step("lookup", Phase::lookup, Place::launcher,
                   {calls("unix_connect"), calls("unix_round_trip")}));
   if (s.temperature != Temperature::hot) {

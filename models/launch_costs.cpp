@@ -99,6 +99,10 @@ const std::vector<CostModel>& launch_costs() {
       model("fuse_store", kCallByteItem,
             "items: runs of pages pushed into the page cache, by two threads",
             "FUSE_NOTIFY_STORE: one write(2) per run; a fresh page and a copy per 4 KiB"),
+      model("erofs_view", kItem, "items: entries of an image written as an EROFS file system",
+            "an inode, a name and the files below a page each (fs/erofs/erofs_fs.h)"),
+      model("erofs_mount", kCall, "two loop devices made, one EROFS file system over them",
+            "loop(4), fsmount(2): a fixed sequence of system calls"),
       model("fuse_lookup", kItem, "items: names looked up, or links read, for the first time",
             "one FUSE_LOOKUP or FUSE_READLINK round trip each"),
   };

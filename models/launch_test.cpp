@@ -129,10 +129,28 @@ TEST(PlanLaunch, extract_copies_all_content_and_looks_up_nothing) {
   EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
 }
 
+TEST(PlanLaunch, erofs_asks_ahead_and_copies_an_image_only_when_it_is_no_memory_file) {
+  LaunchScenario s = tiny(Temperature::hot);
+  s.delivery = "erofs";
+  const Plan plan = plan_launch(s);
+  EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 12000u);
+  EXPECT_EQ(items_of(plan, "erofs_view"), 10u);
+  EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
+  const auto copies = [](const Plan& of) {
+    std::uint64_t bytes = 0;
+    for (const auto& step : of.steps)
+      for (const auto& d : step.demands) bytes += d.cost == "assemble" ? d.bytes.count : 0;
+    return bytes;
+  };
+  EXPECT_EQ(copies(plan), 0u);
+  s.hand_over = HandOver::copy;
+  EXPECT_EQ(copies(plan_launch(s)), 40960u);
+}
+
 TEST(PlanLaunch, every_plan_is_well_formed_and_names_only_known_costs) {
   for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot})
     for (const bool keyed : {false, true})
-      for (const char* delivery : {"extract", "fuse"})
+      for (const char* delivery : {"extract", "fuse", "erofs"})
         for (const auto h : {HandOver::sealed, HandOver::copy}) {
           LaunchScenario s = tiny(t);
           s.keyed = keyed;

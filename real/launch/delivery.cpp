@@ -20,6 +20,8 @@ const std::vector<DeliveryInfo>& deliveries() {
        extract_unavailable, false},
       {"fuse", "files are served from the verified mapping; launch runs are put ahead",
        make_fuse_delivery, fuse_unavailable, true},
+      {"erofs", "the kernel's EROFS over the image's own pages, by loop devices",
+       make_erofs_delivery, erofs_unavailable, false},
   };
   return all;
 }

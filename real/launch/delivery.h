@@ -1,5 +1,5 @@
 #pragma once
-// Delivery: how the files of a verified image come to be files of a picoprocess. Both methods give
+// Delivery: how the files of a verified image come to be files of a picoprocess. All methods give
 // a detached, read-only mount that Picoprocess::start() moves into place. Adding one: its own file
 // and one line in delivery.cpp.
 
@@ -18,8 +18,9 @@ namespace missive::launch {
 // Exact, and known from the image alone.
 struct Delivered {
   std::uint64_t files = 0;  // regular files the application can open: those of the image
-  // extract: content of all files, copied; fuse: launch_run_bytes(image) (launch_runs.h), the bytes
-  // of launch runs put into the page cache.
+  // extract: content of all files, copied; fuse and erofs: launch_run_bytes(image)
+  // (launch_runs.h), the bytes of launch runs put into the page cache (erofs: asked for,
+  // on a thread beside the start).
   std::uint64_t bytes = 0;
 };
 
@@ -51,7 +52,7 @@ class Delivery {
 };
 
 struct DeliveryInfo {
-  std::string name;  // JSON value: "extract", "fuse"
+  std::string name;  // JSON value: "extract", "fuse", "erofs"
   std::string what;
   // Does all that needs no image (mount, server thread): part of the phase "create". Throws
   // NotAvailable or RunError.
@@ -72,5 +73,7 @@ std::unique_ptr<Delivery> make_extract_delivery();
 std::string extract_unavailable();
 std::unique_ptr<Delivery> make_fuse_delivery();
 std::string fuse_unavailable();
+std::unique_ptr<Delivery> make_erofs_delivery();
+std::string erofs_unavailable();
 
 }  // namespace missive::launch

@@ -1,5 +1,5 @@
-// Time to the ready mark of a real application: natively, in a picoprocess with its files copied,
-// and with its files served over FUSE; interleaved, medians, with the parts of each launch.
+// Time to the ready mark of a real application: natively, and in a picoprocess by each delivery;
+// interleaved, medians, with the parts of each launch.
 //
 //   real_launch_delivery_bench [--app NAME] [--rounds N] [--root DIR]
 //
@@ -27,6 +27,7 @@
 #include "real/launch/native.h"
 #include "real/launch/picoprocess.h"
 #include "real/launch/ready.h"
+#include "real/launch/sealed_memory.h"
 #include "real/zar/builder.h"
 #include "real/zar/extract.h"
 
@@ -149,9 +150,12 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
   std::printf("%s: %llu files, %.1f MB, %zu selected files missing\n", name.c_str(),
               static_cast<unsigned long long>(report.files),
               static_cast<double>(report.content_bytes) / 1e6, report.missing.size());
+  // As a cache hands it over: a mapped memory file, sealed.
   const UniqueFd file(::open((work / "image").c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd memory = sealed_file_of(
+      Mapping::read_only(file.get(), fs::file_size(work / "image"), "the image").bytes(), "image");
   const Mapping mapping =
-      Mapping::read_only(file.get(), fs::file_size(work / "image"), "the image");
+      Mapping::read_only(memory.get(), fs::file_size(work / "image"), "the image");
   const zar::Image image = zar::Image::open(mapping.bytes(), "image");
   zar::extract(image, [&] {
     fs::create_directory(work / "tree");

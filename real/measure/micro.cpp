@@ -57,6 +57,9 @@ const std::vector<Micro>& micros() {
       {"fuse_list", "a directory of 1,000 files, and one of one", call, !byte, item, fuse_list},
       {"fuse_store", "8 runs of 2 MiB, 768 runs of 16 KiB, and one page", call, byte, item,
        fuse_store},
+      {"erofs_view", "images of 2,000 files and of 1,600 directories and links", call, !byte, item,
+       erofs_view},
+      {"erofs_mount", "an image of one page", call, !byte, !item, erofs_mount},
       {"fuse_lookup", "1,000 names, a third of which do not exist", !call, !byte, item,
        fuse_lookup},
   };

@@ -37,5 +37,7 @@ void fuse_lookup(BenchBed& bed, Sampler& sample);
 void fuse_list(BenchBed& bed, Sampler& sample);
 void fuse_directory(BenchBed& bed, Sampler& sample);
 void fuse_store(BenchBed& bed, Sampler& sample);
+void erofs_view(BenchBed& bed, Sampler& sample);
+void erofs_mount(BenchBed& bed, Sampler& sample);
 
 }  // namespace missive::measure
