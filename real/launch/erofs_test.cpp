@@ -137,12 +137,15 @@ TEST_F(ErofsTest, ALoopDeviceGoesWithItsOwner) {
   const std::string token = new_token();
   const UniqueFd file = sealed_file_of(std::vector<std::byte>(8192), token);
   {
-    const LoopDevice device = LoopDevice::over(file.get(), "test");
+    const LoopDevice device = LoopDevice::over(file.get(), 1 << 20, "test");
     EXPECT_THAT(backing_files(), HasSubstr(token));
     const UniqueFd again(::open(device.path().c_str(), O_RDONLY | O_CLOEXEC));
     int read_only = 0;
     ASSERT_EQ(::ioctl(again.get(), BLKROGET, &read_only), 0);
     EXPECT_EQ(read_only, 1);
+    long sectors = 0;
+    ASSERT_EQ(::ioctl(again.get(), BLKRAGET, &sectors), 0);
+    EXPECT_EQ(sectors, 2048);
   }
   // Closing a block device is completed by a work queue of the kernel.
   for (int i = 0; i < 1000 && backing_files().find(token) != std::string::npos; ++i) ::usleep(5000);
