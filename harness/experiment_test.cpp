@@ -275,13 +275,31 @@ TEST(Experiment, ShippedFilesAreValidAndWhatTheyPromise) {
   EXPECT_EQ(ids.size(), 24U);
   EXPECT_EQ(baselines, 3);  // one per temperature
   EXPECT_EQ(load_experiment(source_dir() / "experiments/launch-quick.json").points.size(), 4U);
-  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery.json").points.size(), 12U);
+  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery.json").points.size(), 24U);
+  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery-share.json").points.size(), 40U);
 }
 
 TEST(Experiment, ALazyLaunchNeedsADeliveryThatCanGoWithoutTheWholeImage) {
   EXPECT_THAT(problem(R"("verification": "lazy", "delivery": "extract")"),
               ::testing::HasSubstr("cannot verify lazily"));
   EXPECT_EQ(load(R"("verification": "lazy")").points.front().verification, "lazy");
+}
+
+TEST(Experiment, TheSyntheticApplicationGoesByItsSizeAndShareOthersKnowNothingOfThem) {
+  const Experiment e =
+      load(R"("application": "reader", "sweep": {"/reader/size": ["10MiB", "20MiB"],
+                               "/reader/touched": [0, 0.5]})");
+  ASSERT_EQ(e.points.size(), 4U);
+  EXPECT_EQ(e.points.back().application, "reader-20MiB-0.5");
+  EXPECT_EQ(e.points.back().parameters["application"], "reader-20MiB-0.5");
+  EXPECT_EQ(e.points.back().parameters["reader.size"], 20 * 1048576);
+  EXPECT_EQ(e.points.back().parameters["reader.touched"], 0.5);
+  EXPECT_FALSE(load("").points.front().parameters.contains("reader.size"));
+  EXPECT_THAT(problem(R"("sweep": {"/reader/touched": [0, 0.5]})"),
+              ::testing::HasSubstr("two of its points are the same"));
+  EXPECT_THAT(problem(R"("application": "reader", "reader": {"size": "1500KiB"})"),
+              ::testing::HasSubstr("give a multiple of 1 MiB"));
+  EXPECT_THAT(problem(R"("reader": {"touched": 2})"), ::testing::HasSubstr("/reader/touched"));
 }
 
 TEST(Experiment, ShippedFilesSatisfyTheSchemaForAnIndependentValidatorToo) {
@@ -299,8 +317,8 @@ TEST(Experiment, ShippedFilesSatisfyTheSchemaForAnIndependentValidatorToo) {
   const auto effective = folder.write("effective.json", load("").effective.dump());
   const std::string command = "/usr/bin/python3 '" + script.string() + "' '" + dir +
                               "/schema/experiment.schema.json' '" + dir + "/launch.json' '" + dir +
-                              "/launch-quick.json' '" + dir + "/delivery.json' '" +
-                              effective.string() + "'";
+                              "/launch-quick.json' '" + dir + "/delivery.json' '" + dir +
+                              "/delivery-share.json' '" + effective.string() + "'";
   const int status = std::system(command.c_str());
   if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "python3-jsonschema is not installed";
   EXPECT_EQ(status, 0);

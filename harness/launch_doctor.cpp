@@ -11,6 +11,7 @@
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
 #include "real/launch/picoprocess.h"
+#include "real/launch/reader.h"
 #include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
 
@@ -75,6 +76,8 @@ std::vector<DoctorEntry> doctor_entries() {
         entry("application", a.name, need.empty() ? fetch : need,
               a.what + (there ? "; its root is there" : "; its root is made on first use")));
   }
+  all.push_back(entry("application", launch::kReader, "",
+                      "synthetic: touches a share of an image of any size, then is ready"));
   for (DoctorEntry& isolation : isolation_doctor_entries()) all.push_back(std::move(isolation));
   return all;
 }

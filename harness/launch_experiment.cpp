@@ -12,6 +12,7 @@
 #include "harness/sweep.h"
 #include "models/nearest.h"
 #include "real/launch/delivery.h"
+#include "real/launch/reader.h"
 #include "real/verify/verification_mode.h"
 
 namespace missive::harness {
@@ -29,6 +30,10 @@ Json flat_parameters(const LaunchPoint& p) {
   flat["image.block_size"] = p.block_size.count;
   flat["image.degree"] = p.degree;
   flat["image.pack_small_files"] = p.pack_small_files;
+  if (const auto what = launch::reader_of(p.application)) {
+    flat["reader.size"] = what->bytes;
+    flat["reader.touched"] = what->touched;
+  }
   flat["origin_link.rtt"] = to_seconds(p.origin_rtt);
   flat["origin_link.bandwidth"] = p.origin_bandwidth.bytes_per_second;
   return flat;
@@ -42,6 +47,14 @@ Json identity(const LaunchPoint& p) {
   return flat;
 }
 
+// The synthetic application goes by a name that says its size and share.
+std::string application_name(const Json& resolved, const char* key) {
+  const std::string name = resolved[key];
+  if (name != launch::kReader) return name;
+  const Json& what = resolved["reader"];
+  return launch::reader({parse_bytes(what["size"]).count, what["touched"]}).name;
+}
+
 LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
   Json resolved = effective;
   LaunchPoint p;
@@ -52,8 +65,8 @@ LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
     if (!p.label.empty()) p.label += ' ';
     p.label += value.is_string() ? value.get<std::string>() : value.dump();
   }
-  p.application = resolved["application"];
-  p.warm_with = resolved["warm_with"];
+  p.application = application_name(resolved, "application");
+  p.warm_with = application_name(resolved, "warm_with");
   p.temperature = parse_temperature(resolved["temperature"]);
   p.verifier = resolved["verifier"];
   p.verification = resolved["verification"];
@@ -121,8 +134,11 @@ void read_launch(const JsonSource& source, Experiment& e) {
   const Json& tolerance = e.effective["tolerance"];
   e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
   e.parameters = read_parameters(source, e.effective["parameters"]);
-  for (const SweepPoint& point : expand_sweep(e.effective))
-    e.points.push_back(read_point(e.effective, point));
+  for (const SweepPoint& point : expand_sweep(e.effective)) try {
+      e.points.push_back(read_point(e.effective, point));
+    } catch (const InputError& problem) {  // what the schema cannot say of the reader
+      throw InputErrors({source.at_value("/reader", problem.what())});
+    }
   if (auto diagnostics = repeated_points(source, e); !diagnostics.empty())
     throw InputErrors(std::move(diagnostics));
   if (auto diagnostics = impossible_points(source, e); !diagnostics.empty())

@@ -16,6 +16,7 @@
 #include "harness/progress.h"
 #include "models/error.h"
 #include "models/random.h"
+#include "real/launch/reader.h"
 #include "real/launch/testbed.h"
 #include "real/process.h"
 #include "real/verify/verification_mode.h"
@@ -40,8 +41,8 @@ launch::LaunchVariant variant_of(const LaunchPoint& p) {
 launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e,
                                        Progress* progress) {
   launch::TestbedOptions o;
-  o.application = launch::application(p.application);
-  o.warm_with = launch::application(p.warm_with);
+  o.application = launch::application_of(p.application);
+  o.warm_with = launch::application_of(p.warm_with);
   o.image.block_size = static_cast<std::uint32_t>(p.block_size.count);
   o.image.degree = p.degree;
   o.image.packing = p.pack_small_files ? "path" : "page";

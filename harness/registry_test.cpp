@@ -9,6 +9,7 @@
 #include "models/launch.h"
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
+#include "real/launch/reader.h"
 #include "real/verify/algorithm.h"
 #include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
@@ -36,9 +37,10 @@ TEST(Registry, TheSchemaKnowsExactlyTheRegisteredNames) {
   EXPECT_THAT(schema_enum("/verification"),
               UnorderedElementsAreArray(names(verify::verification_modes())));
   EXPECT_THAT(schema_enum("/delivery"), UnorderedElementsAreArray(names(launch::deliveries())));
-  EXPECT_THAT(schema_enum("/application"),
-              UnorderedElementsAreArray(names(launch::applications())));
-  EXPECT_THAT(schema_enum("/warm_with"), UnorderedElementsAreArray(names(launch::applications())));
+  std::vector<std::string> applications = names(launch::applications());
+  applications.emplace_back(launch::kReader);
+  EXPECT_THAT(schema_enum("/application"), UnorderedElementsAreArray(applications));
+  EXPECT_THAT(schema_enum("/warm_with"), UnorderedElementsAreArray(applications));
 }
 
 TEST(Registry, TheSchemaKnowsExactlyTheVerificationAlgorithms) {

@@ -14,6 +14,7 @@
 #include "real/launch/launch_runs.h"
 #include "real/launch/outcome_json.h"
 #include "real/launch/picoprocess.h"
+#include "real/launch/reader.h"
 #include "real/process.h"
 #include "real/zar/extract.h"
 #include "real/zar/image.h"
@@ -85,8 +86,8 @@ Testbed::Testbed(TestbedOptions options)
   const Application& app = options_.application;
   // Making a root wants the user's own rights (mmdebstrap has its ways without root); the rest
   // wants the right to mount.
-  ensure_root(app);
-  ensure_root(options_.warm_with);
+  root_of(app, scratch_.path());
+  root_of(options_.warm_with, scratch_.path());
   gain_mount_rights();
   packed_ = pack(app);
   const auto& recipe = packed_.report.recipe;
@@ -100,7 +101,7 @@ Testbed::Testbed(TestbedOptions options)
     fs::create_directory(tree_);
     zar::extract(image, tree_);
   }
-  const LaunchTrace trace = read_trace(trace_file(app));
+  const LaunchTrace trace = trace_of(app);
   application_facts_.lookups = trace.lookups_missing;
 
   warm_packed_ = options_.warm_with.name == app.name ? packed_ : pack(options_.warm_with);
@@ -120,9 +121,9 @@ Testbed::Testbed(TestbedOptions options)
 Testbed::~Testbed() = default;
 
 Testbed::Packed Testbed::pack(const Application& app) {
-  const fs::path root = ensure_root(app);
+  const fs::path root = root_of(app, scratch_.path());
   options_.progress("packing the image of " + app.name);
-  const LaunchTrace trace = read_trace(trace_file(app));
+  const LaunchTrace trace = trace_of(app);
   Packed packed;
   packed.file = scratch_.path() / (app.name + ".zar");
   packed.report = zar::build(root, trace.selection, options_.image, packed.file);
