@@ -50,7 +50,7 @@ enum class Amount {
   blocks_before_start,  // accepted by whichever verifier before the application was started
   files_delivered,      // regular files the application can open
   bytes_delivered,      // file content copied (extract) or put into the page cache before anybody
-                        // asked for it (fuse)
+                        // asked for it (fuse, erofs)
 };
 inline constexpr std::size_t kAmounts = 11;
 std::string to_string(Amount amount);

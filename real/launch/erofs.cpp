@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "models/error.h"
@@ -80,12 +81,21 @@ class ErofsDelivery : public Delivery {
   std::jthread thread_;  // last: uses the above
 };
 
+// The kernel mounts EROFS only for the first user namespace, whose number in /proc is fixed
+// (namespaces(7); PROC_USER_INIT_INO in the kernel's include/linux/proc_ns.h).
+bool in_first_user_namespace() {
+  struct stat status {};
+  return ::stat("/proc/self/ns/user", &status) == 0 && status.st_ino == 0xEFFFFFFD;
+}
+
 }  // namespace
 
 std::unique_ptr<Delivery> make_erofs_delivery() { return std::make_unique<ErofsDelivery>(); }
 
 std::string erofs_unavailable() {
   if (const auto why = picoprocess_unavailable(); !why.empty()) return why;
+  if (!in_first_user_namespace())
+    return "needs root of the host: the kernel mounts no EROFS from within a user namespace";
   if (auto why = loop_devices_unavailable(); !why.empty()) return why;
   // Opening the file system loads its module, if there is one.
   const UniqueFd context(::fsopen("erofs", FSOPEN_CLOEXEC));

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -13,6 +14,7 @@
 #include "real/launch/loop_device.h"
 #include "real/launch/probe_testing.h"
 #include "real/launch/sealed_memory.h"
+#include "real/process.h"
 
 namespace missive::launch {
 namespace {
@@ -121,6 +123,18 @@ TEST_F(ErofsTest, AFileThatIsNotAllThereIsRefused) {
   } catch (const RunError& e) {
     EXPECT_THAT(e.what(), HasSubstr("/size/70000: a partial file"));
   }
+}
+
+// Who is root of a user namespace alone is told before anything is tried.
+TEST_F(ErofsTest, InAUserNamespaceItSaysWhyNot) {
+  const std::string said = run_in_child(
+      [] {
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return std::string("no namespaces");
+        return erofs_unavailable();
+      },
+      std::chrono::seconds(10), "probe");
+  if (said == "no namespaces") GTEST_SKIP() << "no user namespaces here";
+  EXPECT_THAT(said, HasSubstr("needs root of the host"));
 }
 
 // What the loop devices of this host are over.
