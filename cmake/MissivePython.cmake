@@ -3,8 +3,8 @@
 # MISSIVE_PYTHON  AUTO  built when a Python with NumPy and pybind11 are here; the program never needs it
 #                 ON    the same, and it is an error when something is missing
 #                 OFF   not built
-# The module holds no simulator and starts nothing: models/ and the zarfile reader, compiled again as
-# position-independent code, so that the rooms the program measures with keep their own code generation.
+# The module holds no simulator and starts nothing: models/ and the zarfile reader, out of the rooms' own libraries
+# (missive_shared_with_module, MissiveTargets.cmake).
 set(MISSIVE_PYTHON AUTO CACHE STRING "Build the Python package: AUTO, ON or OFF")
 set_property(CACHE MISSIVE_PYTHON PROPERTY STRINGS AUTO ON OFF)
 set(MISSIVE_PYTHON_INSTALL_DIR "" CACHE PATH "Where the Python package is installed (default: beside the prefix)")
@@ -78,16 +78,10 @@ endfunction()
 
 function(missive_python_package)
   file(GLOB bindings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/bindings/*.cpp)
-  file(GLOB_RECURSE pure CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*.cpp)
-  file(GLOB_RECURSE zar CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/real/zar/*.cpp)
-  set(sources ${pure} ${zar} ${PROJECT_SOURCE_DIR}/real/fd.cpp)
-  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz)\\.cpp$")
-  pybind11_add_module(missive_python MODULE NO_EXTRAS ${bindings} ${sources})
-  # The libraries of the rooms, without the rooms; those that nothing needs fall away.
-  get_target_property(libraries missive_real INTERFACE_LINK_LIBRARIES)
-  list(REMOVE_ITEM libraries missive_models)
-  target_link_options(missive_python PRIVATE -Wl,--as-needed)
-  target_link_libraries(missive_python PRIVATE missive_options Eigen3::Eigen ${libraries} Python::Module)
+  pybind11_add_module(missive_python MODULE NO_EXTRAS ${bindings})
+  # Of the rooms the linker takes what the bindings reach, and of their libraries what that needs.
+  target_link_options(missive_python PRIVATE -Wl,--as-needed -Wl,--exclude-libs,ALL)
+  target_link_libraries(missive_python PRIVATE missive_real missive_models Python::Module)
   set(package ${PROJECT_BINARY_DIR}/python/missive)
   set_target_properties(missive_python PROPERTIES OUTPUT_NAME _missive LIBRARY_OUTPUT_DIRECTORY ${package})
 

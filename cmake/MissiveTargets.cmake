@@ -20,6 +20,14 @@ if(MISSIVE_SANITIZE)
   target_link_options(missive_options INTERFACE -fsanitize=${MISSIVE_SANITIZE})
 endif()
 
+# What the Python module holds besides the program is compiled once, for both: as position-independent code. Hidden, because
+# calls then stay direct and the program's own code is the same but for this.
+function(missive_shared_with_module)
+  set(shared ${ARGN})
+  list(FILTER shared INCLUDE REGEX "/(models|real/zar)/|/real/fd\\.cpp$")
+  set_property(SOURCE ${shared} APPEND PROPERTY COMPILE_OPTIONS -fPIC -fvisibility=hidden)
+endfunction()
+
 function(missive_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
@@ -28,6 +36,7 @@ function(missive_room name)
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|_driver|/main)\\.cpp$")
   add_library(missive_${name} STATIC ${sources})
   target_link_libraries(missive_${name} PUBLIC missive_options ${ARG_DEPENDS})
+  missive_shared_with_module(${sources})
   if(NOT MISSIVE_TESTS)
     return()
   endif()
