@@ -131,7 +131,7 @@ function(missive_python_tests)
       set_tests_properties(${name} PROPERTIES ENVIRONMENT
         "PYTHONPATH=${PROJECT_BINARY_DIR}/python;PYTHONDONTWRITEBYTECODE=1;MISSIVE_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
     endif()
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS python)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS python COST 50)  # long ones, and they come last otherwise
   endforeach()
 endfunction()
 
