@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ namespace missive::measure {
 
 // CPUs this process may use.
 int usable_cpus();
+
+// Whether all digests of `size` bytes are the expected ones, up to the first that is not: each
+// compared for itself and in constant time, as real/verify/block_verifier.h does it. OpenSSL
+// compares 16 bytes as two words, and a longer run, such as all tags at once, byte by byte.
+bool same_digests(std::span<const std::byte> found, std::span<const std::byte> expected,
+                  std::size_t size);
 
 class VerificationTimer {
  public:

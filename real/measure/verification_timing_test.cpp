@@ -22,6 +22,18 @@ TEST(ReadMemory, EveryWidthSeesTheSameBytes) {
   }
 }
 
+TEST(SameDigests, FindsAnyByteThatDiffers) {
+  const std::vector<std::byte> expected(5 * 16, std::byte{3});
+  EXPECT_TRUE(same_digests(expected, expected, 16));
+  EXPECT_TRUE(same_digests({}, {}, 16));
+  EXPECT_FALSE(same_digests(std::span(expected).first(64), expected, 16));
+  for (std::size_t at = 0; at < expected.size(); ++at) {
+    std::vector<std::byte> found = expected;
+    found[at] ^= std::byte{0x80};
+    EXPECT_FALSE(same_digests(found, expected, 16)) << at;
+  }
+}
+
 TEST(VerificationTimer, RunsEveryAlgorithmOverUnevenMessages) {
   VerificationTimer bench(1 << 20);
   const Bytes odd{(1 << 20) - 5};

@@ -20,37 +20,46 @@ class GmacMb : public Engine {
   }
   ~GmacMb() override { ::OPENSSL_cleanse(&key_, sizeof key_); }
 
-  // The direct interface: one message at a time fills the processor, and a job has more to set up.
-  // GMAC is GCM with an empty plaintext (SP 800-38D section 3); as one call it takes less than as
-  // three.
   void digest(std::span<const std::byte> message, const Nonce& nonce, std::byte* out) override {
     alignas(64) gcm_context_data context;
-    IMB_AES128_GCM_ENC(manager_.get(), &key_, &context, nullptr, nullptr, 0,
-                       reinterpret_cast<const std::uint8_t*>(nonce.data()),
-                       reinterpret_cast<const std::uint8_t*>(message.data()), message.size(),
-                       reinterpret_cast<std::uint8_t*>(out), digest_bytes());
+    tag(message, nonce, context, out);
   }
 
   // The processor's own prefetch ends at each page and each tag: left to it, 100 MiB by 4 KiB take
-  // 1.7 times as long as they do with the block after the next asked for in time.
+  // up to 1.7 times as long as they do with the block after the next asked for in time.
   void digest_blocks(std::span<const std::byte> data, std::size_t block, std::uint64_t first,
                      std::span<std::byte> out) override {
+    alignas(64) gcm_context_data context;
     for (std::size_t at = 0, n = 0; at < data.size(); at += block, ++n) {
       if (block <= kShortBlock && at + kAhead < data.size()) {
         const auto ahead = data.subspan(at + kAhead);
         prefetch(ahead.first(std::min(block, ahead.size())));
       }
-      digest(data.subspan(at, std::min(block, data.size() - at)), nonce_of(first + n),
-             out.data() + n * digest_bytes());
+      tag(data.subspan(at, std::min(block, data.size() - at)), nonce_of(first + n), context,
+          out.data() + n * digest_bytes());
     }
   }
 
  private:
   static constexpr std::size_t kShortBlock = 16 << 10, kAhead = 8 << 10, kCacheLine = 64;
 
+  // Not unrolled: the processor learns the stride of one instruction. Of two or more each has its
+  // own, and by 4 KiB it takes 1.15 to 2 times as long (AMD Zen 5, same 100 MiB).
   static void prefetch(std::span<const std::byte> bytes) {
+#pragma GCC unroll 1
     for (std::size_t at = 0; at < bytes.size(); at += kCacheLine)
       __builtin_prefetch(bytes.data() + at);
+  }
+
+  // The direct interface: one message at a time fills the processor, and a job has more to set up.
+  // GMAC is GCM with an empty plaintext (SP 800-38D section 3); as one call it takes less than as
+  // three.
+  void tag(std::span<const std::byte> message, const Nonce& nonce, gcm_context_data& context,
+           std::byte* out) {
+    IMB_AES128_GCM_ENC(manager_.get(), &key_, &context, nullptr, nullptr, 0,
+                       reinterpret_cast<const std::uint8_t*>(nonce.data()),
+                       reinterpret_cast<const std::uint8_t*>(message.data()), message.size(),
+                       reinterpret_cast<std::uint8_t*>(out), digest_bytes());
   }
 
   MultiBuffer manager_;
