@@ -109,22 +109,34 @@ class Count {
                              std::to_string(predicted));
   }
 
+  void counted(const std::string& name, double v, std::size_t n) {
+    add(name, std::nullopt, Measured{v, v, v, n, std::nullopt});
+  }
+
   void distribution(const std::string& name, const std::vector<double>& values) {
     const auto one = [&](const std::string& part, double v) {
-      add(name + part, std::nullopt, Measured{v, v, v, values.size(), std::nullopt});
+      counted(name + part, v, values.size());
     };
     one(".median", median(values));
     one(".p10", quantile(values, 0.1));
     one(".p90", quantile(values, 0.9));
   }
 
+  // Metadata and recipe.
+  double private_bytes(std::size_t i) const {
+    const commonality::Member& m = c_.members[i];
+    const double unit = c_.metadata_unit;
+    const double metadata =
+        commonality_metadata_bytes(static_cast<double>(m.files), static_cast<double>(m.path_bytes));
+    const double more = unit > 1 ? std::ceil(metadata / unit) : 0;  // units of metadata
+    return (unit > 1 ? more * unit : metadata) +
+           commonality_recipe_bytes(static_cast<double>(m.units.size()) + more, c_.blocks);
+  }
+
   void per_application() {
     std::vector<double> alone, alone_all, last = left_out(c_, all_), last_all;
     for (const std::size_t i : all_) {
-      const commonality::Member& m = c_.members[i];
-      const double own = commonality_metadata_bytes(static_cast<double>(m.files),
-                                                    static_cast<double>(m.path_bytes)) +
-                         commonality_recipe_bytes(static_cast<double>(m.units.size()));
+      const double own = private_bytes(i);
       alone.push_back(static_cast<double>(commonality::content_bytes(c_, i)));
       alone_all.push_back(alone.back() + own);
       last_all.push_back(last[i] + own);
@@ -135,15 +147,20 @@ class Count {
     distribution("left_out", last);
     distribution("alone_all", alone_all);
     distribution("left_out_all", last_all);
+    counted("left_out_all", mean(last_all), last_all.size());
   }
 
   void families() {
     std::map<std::string, std::vector<std::size_t>> families;
     for (const std::size_t i : all_) families[c_.members[i].family].push_back(i);
-    for (const auto& [name, members] : families)
-      if (members.size() >= 2)
-        exact("left_out." + name, expected_new_bytes(holders_of(c_, members), members.size()),
-              mean(left_out(c_, members)));
+    for (const auto& [name, members] : families) {
+      if (members.size() < 2) continue;
+      const double last = mean(left_out(c_, members));
+      exact("left_out." + name, expected_new_bytes(holders_of(c_, members), members.size()), last);
+      std::vector<double> own;
+      for (const std::size_t i : members) own.push_back(private_bytes(i));
+      counted("left_out_all." + name, last + mean(own), members.size());
+    }
   }
 
   void curve() {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "harness/experiment_kind.h"
 #include "harness/progress.h"
@@ -16,6 +17,8 @@ namespace missive::harness {
 
 namespace {
 
+constexpr std::string_view kImage = "image ";  // units: blocks of whole images
+
 CommonalitySettings read_commonality(const Json& effective) {
   CommonalitySettings s;
   s.lists = effective["lists"];
@@ -23,8 +26,9 @@ CommonalitySettings read_commonality(const Json& effective) {
   s.tolerance = effective["tolerance"];
   for (const std::string content : effective["contents"])
     for (const std::string units : effective["units"]) {
-      const bool block = units != "cdc" && units != "strings";
-      if (content == "opened" && units == "cdc") continue;
+      const bool image = units.starts_with(kImage);
+      const bool block = units != "cdc" && units != "strings" && !image;
+      if (content == "opened" && (units == "cdc" || image)) continue;
       if (content == "touched" && !block) continue;
       Json p = Json::object();
       p["lists"] = s.lists, p["content"] = content, p["units"] = units;
@@ -44,6 +48,16 @@ std::vector<commonality::Start> starts_of(const commonality::BlockLists& lists) 
       starts.push_back({application.name, application.family, launch::read_trace(file)});
   }
   return starts;
+}
+
+commonality::Collection collect(const commonality::BlockLists& lists,
+                                const std::vector<commonality::Start>& starts,
+                                const CommonalityPoint& p) {
+  if (p.content == "opened") return commonality::opened_content(starts, p.units);
+  if (p.content == "touched") return commonality::touched_content(starts, p.units);
+  if (p.units.starts_with(kImage))
+    return commonality::image_content(lists, p.units.substr(kImage.size()));
+  return commonality::whole_content(lists, p.units);
 }
 
 void summarise(Result& result) {
@@ -93,10 +107,7 @@ Result run_commonality(const Experiment& e, const RunOptions& options) {
               p.content + ": fewer than two of these applications have a launch trace");
           continue;
         }
-        const commonality::Collection c =
-            p.content == "whole"    ? commonality::whole_content(lists, p.units)
-            : p.content == "opened" ? commonality::opened_content(starts, p.units)
-                                    : commonality::touched_content(starts, p.units);
+        const commonality::Collection c = collect(lists, starts, p);
         std::vector<std::string> differences;
         result.points[i].metrics = count_commonality(c, e, differences);
         for (const std::string& d : differences)

@@ -39,7 +39,8 @@ Result run_commonality(const Experiment& experiment, const RunOptions& options);
 //   new.N                      mean of the N-th over random orders; expectation beside it
 //   X.median, X.p10, X.p90     over applications, counted only; X = alone, left_out, and with
 //                              "_all" those with metadata and recipe, which nobody shares
-//   left_out.FAMILY            after the others of its family only
+//   left_out.FAMILY            after the others of its family only; mean
+//   left_out_all[.FAMILY]      the same with metadata and recipe, counted only
 //   union.held_out             all together, predicted from the first half by a power law
 // Also says which exact amounts differ, if any.
 std::vector<Metric> count_commonality(const commonality::Collection& collection,

@@ -51,6 +51,22 @@ TEST(Commonality, CountsWhatOnlyOneHas) {
   EXPECT_EQ(counted(metrics, "left_out.qt"), std::nullopt);
 }
 
+TEST(Commonality, MetadataAndRecipeAreNobodyElses) {
+  std::vector<std::string> differences;
+  commonality::Collection c = three();
+  auto metrics = count_commonality(c, experiment(), differences);
+  // 2 files, 20 bytes of paths, 2 units; 1, 10, 1; 2, 20, 2.
+  const double metadata = 40 * 5 + 50, recipe = 3 * 32 + 32 * 5;
+  EXPECT_NEAR(*counted(metrics, "left_out_all"), (11 + metadata + recipe) / 3, 1e-9);
+  EXPECT_NEAR(*counted(metrics, "left_out_all.gtk"), 5 + (150 + 64 + 96) / 2.0, 1e-9);
+  c.blocks = false;  // units state their lengths
+  metrics = count_commonality(c, experiment(), differences);
+  EXPECT_NEAR(*counted(metrics, "left_out_all"), (11 + metadata + recipe + 8 * 5) / 3, 1e-9);
+  c.blocks = true, c.metadata_unit = 4096;  // which then has a digest, too
+  metrics = count_commonality(c, experiment(), differences);
+  EXPECT_NEAR(*counted(metrics, "left_out_all"), (11 + 3 * 4096 + recipe + 32 * 3) / 3, 1e-9);
+}
+
 TEST(Commonality, ExpectationsDoNotComeFromCounting) {
   std::vector<std::string> differences;
   const auto sim = count_commonality(three(), experiment(R"("backend": "sim")"), differences);

@@ -60,6 +60,8 @@ double commonality_metadata_bytes(double files, double path_bytes) {
   return files * 40 + path_bytes;
 }
 
-double commonality_recipe_bytes(double units) { return units * 32 * 128 / 127; }
+double commonality_recipe_bytes(double units, bool equally_long) {
+  return 32 + units * (equally_long ? 32 : 40);
+}
 
 }  // namespace missive

@@ -33,10 +33,10 @@ struct CommonalityFit {
 };
 CommonalityFit fit_commonality(const std::vector<double>& curve);
 
-// Bytes of an application's private part in a zarfile of this project: index entry (40) and path of
-// each file, and the recipe, a digest (32) for each unit and for each node of the tree above
-// (degree 128).
+// Bytes of an application's private part in a zarfile of this project (docs/zarfile-format.md):
+// index entry (40) and path of each file; and the recipe, a header (32) and for each unit a digest
+// (32) and, where not all are equally long, gap and length (8).
 double commonality_metadata_bytes(double files, double path_bytes);
-double commonality_recipe_bytes(double units);
+double commonality_recipe_bytes(double units, bool equally_long);
 
 }  // namespace missive

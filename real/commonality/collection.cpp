@@ -4,33 +4,13 @@
 #include <unordered_map>
 
 #include "models/error.h"
+#include "real/commonality/maker.h"
 
 namespace missive::commonality {
 
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-
-// Numbers units by their keys, and keeps each once in an application.
-class Maker {
- public:
-  void add(Member& member, std::uint64_t key, std::uint64_t length) {
-    const auto [found, fresh] =
-        ids_.emplace(key, static_cast<std::uint32_t>(collection_.lengths.size()));
-    if (fresh) collection_.lengths.push_back(static_cast<std::uint32_t>(length));
-    member.units.push_back(found->second);
-  }
-  void add(Member member) {
-    std::sort(member.units.begin(), member.units.end());
-    member.units.erase(std::unique(member.units.begin(), member.units.end()), member.units.end());
-    collection_.members.push_back(std::move(member));
-  }
-  Collection take() { return std::move(collection_); }
-
- private:
-  std::unordered_map<std::uint64_t, std::uint32_t> ids_;
-  Collection collection_;
-};
 
 // Of the block at `index` in a file: a bijection of 64 bits for each index (odd multipliers).
 std::uint64_t place_key(std::uint64_t digest, std::uint64_t index) {
@@ -51,18 +31,21 @@ std::uint64_t block_of(const std::string& units) {
   return block;
 }
 
+// Place of the cutting of that name.
+std::size_t cutting_of(const BlockLists& lists, const std::string& units) {
+  std::string known = "strings";
+  for (std::size_t i = 0; i < lists.cuttings.size(); ++i) {
+    if (lists.cuttings[i].name == units) return i;
+    known += ", " + lists.cuttings[i].name;
+  }
+  throw InputError("units \"" + units + "\": these lists have " + known +
+                   "; scripts/commonality-data --units makes others");
+}
+
 }  // namespace
 
 Collection whole_content(const BlockLists& lists, const std::string& units) {
-  std::size_t which = lists.cuttings.size();
-  std::string known = "strings";
-  for (std::size_t i = 0; i < lists.cuttings.size(); ++i) {
-    known += ", " + lists.cuttings[i].name;
-    if (lists.cuttings[i].name == units) which = i;
-  }
-  if (which == lists.cuttings.size() && units != "strings")
-    throw InputError("units \"" + units + "\": these lists have " + known +
-                     "; scripts/commonality-data --units makes others");
+  const std::size_t which = units == "strings" ? 0 : cutting_of(lists, units);
   Maker maker;
   for (const ListedApplication& application : lists.applications) {
     Member member{application.name, application.family, {}, 0, 0};
@@ -79,7 +62,9 @@ Collection whole_content(const BlockLists& lists, const std::string& units) {
       }
     maker.add(std::move(member));
   }
-  return maker.take();
+  Collection c = maker.take();
+  c.blocks = units != "strings" && lists.cuttings[which].block != 0;
+  return c;
 }
 
 Collection opened_content(const std::vector<Start>& starts, const std::string& units) {
@@ -96,7 +81,9 @@ Collection opened_content(const std::vector<Start>& starts, const std::string& u
     }
     maker.add(std::move(member));
   }
-  return maker.take();
+  Collection c = maker.take();
+  c.blocks = units != "strings";
+  return c;
 }
 
 Collection touched_content(const std::vector<Start>& starts, const std::string& units) {

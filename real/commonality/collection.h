@@ -19,11 +19,22 @@ struct Member {
 struct Collection {
   std::vector<std::uint32_t> lengths;  // of each unit, in bytes
   std::vector<Member> members;
+  bool blocks = true;               // units of a recipe that need not state their lengths
+  std::uint32_t metadata_unit = 1;  // metadata fills whole units of so many bytes
 };
 
 // All files of each application's packages. `units`: "strings" or a cutting of `lists`. Throws
 // InputError when it is none.
 Collection whole_content(const BlockLists& lists, const std::string& units);
+
+// The same as fixed blocks of one image for each application, laid out as `zar build` does by
+// default (packing "path", placement "in-order"): a unit is a block with the parts of files in it
+// and the padding between them, and is equal to another one when the same lies at the same places.
+// `block`: any size from 4KiB. Parts of files are known by their hashes where the lists are cut by
+// that size, else by their files' digests and where they are: equal parts of different files then
+// count as different, which is little across applications and much across versions. Throws
+// InputError.
+Collection image_content(const BlockLists& lists, const std::string& block);
 
 // A recorded start.
 struct Start {
