@@ -30,10 +30,10 @@ def draw(result: missive.Result) -> Any:
         labels.append(f"{variant.verifier}, {variant.delivery}, {variant.handover}")
         for row in own.itertuples():
             colour = COLOURS.get(row.temperature, "black")
-            ax.plot(1e3 * row.simulated, at, "|", color=colour, markersize=8, markeredgewidth=2)
+            ax.plot(1e3 * row.simulated, at, color=colour, **figures.SIMULATED)
             if row.measured == row.measured:
                 ax.errorbar(1e3 * row.measured, at, xerr=[[1e3 * (row.measured - row.low)], [1e3 * (row.high - row.measured)]],
-                            fmt="o", color=colour, markerfacecolor="white", markersize=4, elinewidth=0.8, capsize=1.5)  # fmt: skip
+                            color=colour, **figures.MEASURED, elinewidth=0.8, capsize=1.5)  # fmt: skip
             at += 1
         at += 0.8
     ax.axvline(MISSIVE_2014, color="#555555", linewidth=0.7, linestyle=":")
@@ -45,10 +45,10 @@ def draw(result: missive.Result) -> Any:
     line = plt.Line2D
     handles = [line([], [], color=COLOURS[t], linewidth=3) for t in COLOURS if (rows.temperature == t).any()]
     names = [t for t in COLOURS if (rows.temperature == t).any()]
-    handles += [line([], [], color="black", marker="|", linestyle="", markersize=8, markeredgewidth=2)]
+    handles += [line([], [], color="black", **figures.SIMULATED)]
     names += ["simulated"]
     if rows.measured.notna().any():
-        handles += [line([], [], color="black", marker="o", markerfacecolor="white", linestyle="-", linewidth=0.8, markersize=4)]
+        handles += [line([], [], color="black", linewidth=0.8, **figures.MEASURED)]
         names += ["measured, 95 %"]
     handles += [line([], [], color="#555555", linestyle=":", linewidth=0.7)]
     names += ["Missive, 2014: about 100 ms"]

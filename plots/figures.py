@@ -17,6 +17,7 @@ try:
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
+    import matplotlib.ticker
 
     import missive
 except ImportError as error:
@@ -49,6 +50,11 @@ STYLE = {
     "savefig.dpi": 150,
 }
 
+# The two worlds have the same marks in every figure: what the model says is a cross, what this machine did or
+# counted is a dot (or a bar, where lengths compare).
+MEASURED: dict[str, Any] = {"marker": "o", "markersize": 3.5}
+SIMULATED: dict[str, Any] = {"marker": "x", "markersize": 5, "markeredgewidth": 1.3, "linestyle": ""}
+
 COLUMN, PAGE = 3.35, 7.0  # widths of a column and of a page, inches
 
 
@@ -70,6 +76,35 @@ def host_note(result: missive.Result) -> str:
     c = result.context
     kernel = " ".join(str(c.get("kernel", "unknown kernel")).split()[:2])
     return f"{c.get('cpu', 'unknown CPU')}, {c.get('cores', '?')} cores, {kernel}, {str(c.get('date') or '')[:10]}"
+
+
+def marks(measured: str = "measured", simulated: str = "simulated", bars: bool = False) -> dict[str, Any]:
+    """Entries of a legend for the two worlds, by label; without colour, which means something else."""
+    dot = plt.Rectangle((0, 0), 1, 1, color=GREY) if bars else plt.Line2D([], [], color="black", linestyle="", **MEASURED)
+    return {measured: dot, simulated: plt.Line2D([], [], color="black", **SIMULATED)}
+
+
+def swatches(colours: dict[str, str]) -> dict[str, Any]:
+    """Entries of a legend for what colours mean."""
+    return {label: plt.Rectangle((0, 0), 1, 1, color=colour) for label, colour in colours.items()}
+
+
+def legend_below(figure: Any, handles: dict[str, Any], columns: int, note: str = "") -> None:
+    """A legend in a strip of its own below the axes, and who measured below that."""
+    lines = -(-len(handles) // columns)
+    strip, height = 0.06 + 0.15 * lines + (0.13 if note else 0.0), figure.get_figheight()
+    figure.get_layout_engine().set(rect=(0, strip / height, 1, 1 - strip / height))
+    figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=columns, fontsize=7,
+                  bbox_to_anchor=(0.5, 0.1 / height if note else 0.0))  # fmt: skip
+    if note:
+        figure.text(0.995, 0.03 / height, note, ha="right", color="#555555", fontsize=5.5)
+
+
+def plain_log(axis: Any, steps: tuple[float, ...] = (1,)) -> None:
+    """Ticks of a logarithmic axis as numbers: 0.1, 1, 10."""
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=steps))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def main(name: str, draw: Callable[[missive.Result], Any]) -> None:

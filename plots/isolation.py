@@ -44,9 +44,9 @@ def draw(result: missive.Result) -> Any:
             low, high = (_value(frame, m, name, w) * factor for w in ("low", "high"))
             if measured == measured:
                 ax.plot([low, high], [i, i], color=figures.BLUE, linewidth=1.6, solid_capstyle="butt")
-                ax.plot(measured, i, "o", color=figures.BLUE, markersize=4)
+                ax.plot(measured, i, color=figures.BLUE, **figures.MEASURED)
             if simulated == simulated:
-                ax.plot(simulated, i, "|", color=figures.RED, markersize=8, markeredgewidth=1.5)
+                ax.plot(simulated, i, color=figures.RED, **figures.SIMULATED)
             if measured != measured and simulated != simulated:
                 ax.text(0.02, i, "–", transform=ax.get_yaxis_transform(), va="center", color="#888888")
         if name.endswith("."):
@@ -57,11 +57,11 @@ def draw(result: missive.Result) -> Any:
         ax.set_xlabel(unit)
     axes[0][0].set_yticks(range(len(mechanisms)), mechanisms)
     axes[0][0].set_ylim(len(mechanisms) - 0.4, -0.6)
-    handles = [plt.Line2D([], [], color=figures.BLUE, marker="o", markersize=4, linewidth=1.6),
-               plt.Line2D([], [], color=figures.RED, marker="|", markersize=8, markeredgewidth=1.5, linestyle="")]  # fmt: skip
+    handles = [plt.Line2D([], [], color=figures.BLUE, linewidth=1.6, **figures.MEASURED),
+               plt.Line2D([], [], color=figures.RED, **figures.SIMULATED)]  # fmt: skip
     height = figure.get_figheight()
     figure.get_layout_engine().set(rect=(0, 0.26 / height, 1, 1 - 0.26 / height))  # a strip below the axes
-    figure.legend(handles, ["measured, 95 %", "predicted from primitives"], loc="lower left", ncols=2)
+    figure.legend(handles, ["measured, 95 %", "simulated, from primitives"], loc="lower left", ncols=2)
     figure.text(0.995, 0.09 / height, figures.host_note(result), ha="right", color="#555555", fontsize=6)
     return figure
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import figures
@@ -12,10 +13,22 @@ from figures import plt
 MIB, KIB = 2.0**20, 2.0**10
 AXES = ("block_size", "packing", "placement", "units", "degree")
 COLOURS = (figures.BLUE, figures.ORANGE, figures.GREEN, figures.RED, figures.PINK, figures.SKY)
+CALLED = {"stable": "by hashing", "cdc": "content-defined chunks", "strings": "strings (whole files)"}
 
 
 def _size(value: float) -> str:
     return f"{value / MIB:g} MiB" if value >= MIB else f"{value / KIB:g} KiB"
+
+
+def _tree(name: str) -> str:
+    """What a tree is called: "list:geany~1" is made from a list of sizes, after an update with invented edits."""
+    name = name.removeprefix("list:")
+    return re.sub(r"^(.*)~(\d)$", r"\1, invented update \2", name).replace("@", ", ")
+
+
+def _image(name: str) -> str:
+    before, arrow, after = name.partition(">")
+    return f"{_tree(before)} →\n{_tree(after)}" if arrow else _tree(before)
 
 
 def _wide(result: missive.Result) -> Any:
@@ -41,105 +54,120 @@ def _panels(wide: Any, height: float) -> tuple[Any, list[tuple[Any, str, Any]]]:
         ax.set_visible(False)
     panels = []
     for ax, image in zip(flat, images):
-        ax.set_title(image.replace(">", " →\n"), loc="left", fontsize=7)
+        ax.set_title(_image(image), loc="left", fontsize=7)
         panels.append((ax, image, wide[wide.of == image]))
     return figure, panels
 
 
-def _legend(figure: Any, panels: Any, columns: int = 5) -> None:
-    handles: dict[str, Any] = {}
-    for ax, _, _ in panels:
-        for handle, label in zip(*ax.get_legend_handles_labels()):
-            handles.setdefault(label, handle)
-    strip = 0.06 + 0.15 * -(-len(handles) // columns)  # inches below the axes
-    height = figure.get_figheight()
-    figure.get_layout_engine().set(rect=(0, strip / height, 1, 1 - strip / height))
-    figure.legend(list(handles.values()), list(handles), loc="lower center", ncols=columns, fontsize=7)
-
-
 def _blocks(ax: Any, values: Any) -> None:
     ax.set_xscale("log", base=2)
-    ax.set_xticks(list(values), [_size(v).replace(" KiB", "K").replace(" MiB", "M") for v in values], fontsize=5)
+    ax.set_xticks(list(values), [f"{v / KIB:g}" for v in values], fontsize=6)
     ax.minorticks_off()
+    ax.set_xlabel("block size (KiB)")
 
 
 def _block_size(wide: Any) -> Any:
     """What block size adds to the bytes that no design saves: recipe, and padding or lost sharing."""
-    figure, panels = _panels(wide, 2.0)
+    figure, panels = _panels(wide, 2.1)
+    colours = {"padding, or sharing lost": figures.SKY, "recipe": figures.ORANGE}
     for ax, image, rows in panels:
         network = "network" in rows and rows.network.notna().all()
         name = "network" if network else "image"
         least = rows[name].min()
-        ax.plot(rows.block_size, rows.recipe / MIB, "o-", color=figures.ORANGE, markersize=3, label="recipe")
-        ax.plot(rows.block_size, (rows[name] - least) / MIB, "s-", color=figures.BLUE, markersize=3, label="padding and lost sharing")
         cost = (rows.cost - least) / MIB
-        ax.plot(rows.block_size, cost, "-", color="black", linewidth=1.6, label="both (counted)")
-        ax.plot(rows.block_size, (rows.cost_model - least) / MIB, "x", color=figures.RED, markersize=5, label="both (predicted)")
+        ax.stackplot(rows.block_size, (rows[name] - least) / MIB, rows.recipe / MIB, colors=list(colours.values()))
+        ax.plot(rows.block_size, cost, color="black", linewidth=1, **figures.MEASURED)
+        ax.plot(rows.block_size, (rows.cost_model - least) / MIB, color=figures.RED, **figures.SIMULATED)
         best = cost.idxmin()
-        ax.annotate(f"least: {_size(rows.block_size[best])}", (rows.block_size[best], cost[best]), xytext=(0.1, 0.85),
+        ax.annotate(f"least: {_size(rows.block_size[best])}", (rows.block_size[best], cost[best]), xytext=(0.06, 0.85),
                     textcoords="axes fraction", arrowprops={"arrowstyle": "->", "linewidth": 0.7}, fontsize=7)  # fmt: skip
         _blocks(ax, rows.block_size)
-        ax.set(ylabel=f"MiB over {least / MIB:.0f}", xlabel="block size")
+        ax.set_ylabel(f"MiB beyond {least / MIB:.0f}{' to fetch' if network else ''}", fontsize=7)
         ax.set_ylim(bottom=0)
-    _legend(figure, panels)
+    figures.legend_below(figure, figures.swatches(colours) | figures.marks("both, counted", "both, predicted"), 4)
     return figure
 
 
-def _bars(wide: Any, axis: str, metric: str, what: str, scale: float, height: float = 2.0, log: bool = True) -> Any:
+def _by_choice(wide: Any, axis: str, metric: str, what: str, height: float, bars: bool) -> Any:
+    """A row for each choice: bars where lengths compare, dots where only a logarithmic axis holds them all."""
     figure, panels = _panels(wide[wide[metric].notna()], height)
+    colours: dict[str, str] = {}
     for ax, image, rows in panels:
         names, sizes = list(dict.fromkeys(rows[axis])), sorted(set(rows.block_size))
         width = 0.8 / len(sizes)
         for i, size in enumerate(sizes):
+            colour = colours.setdefault(f"{_size(size)} blocks", COLOURS[i % len(COLOURS)])
             own = rows[rows.block_size == size].set_index(axis).reindex(names)
             at = [n + (i - (len(sizes) - 1) / 2) * width for n in range(len(names))]
-            ax.barh(at, own[metric] / scale, width, color=COLOURS[i % len(COLOURS)], label=f"{_size(size)} blocks")
+            if bars:
+                ax.barh(at, own[metric] / MIB, width * 0.9, color=colour)
+                ax.barh(at, own.network / MIB, width * 0.3, color="white", alpha=0.75)
+            else:
+                ax.plot(own[metric] / MIB, at, color=colour, linestyle="", **figures.MEASURED | {"markersize": 5})
             if metric + "_model" in own:
-                ax.plot(own[metric + "_model"] / scale, at, "|", color="black", markersize=5, markeredgewidth=1.4, label="predicted")
-        ax.set_yticks(range(len(names)), names)
+                ax.plot(own[metric + "_model"] / MIB, at, color="black", **figures.SIMULATED)
+            for y, row in zip(at, own.itertuples()):
+                if bars and getattr(row, "scrap_items", None) == getattr(row, "scrap_items", 0):
+                    ax.text(max(row.copied, row.copied_model) / MIB, y, f"  {row.scrap_items:,.0f} of {row.items:,.0f} items in the scrap list", va="center", fontsize=5)
+        ax.set_yticks(range(len(names)), [CALLED.get(n, n) for n in names])
         ax.invert_yaxis()
-        ax.grid(axis="y", visible=False)
-        if log:
-            ax.set_xscale("log")
         ax.set_xlabel(what)
-    _legend(figure, panels)
+        if bars:
+            ax.grid(axis="y", visible=False)
+            ax.margins(x=0.4 if "scrap_items" in rows and rows.scrap_items.notna().any() else 0.05)
+            ax.set_xlim(left=0)
+        else:
+            ax.set_xscale("log")
+            figures.plain_log(ax.xaxis, (1,) if rows[metric].max() > 300 * rows[metric].min() else (1, 2, 5))
+    handles = figures.swatches(colours)
+    if bars:
+        handles |= {"white: of it fetched over the network": plt.Rectangle((0, 0), 1, 1, facecolor="white", edgecolor=figures.GREY)}
+    figures.legend_below(figure, handles | figures.marks("bars: counted" if bars else "counted", "predicted", bars), 5)
     return figure
 
 
 def _degree(wide: Any) -> Any:
-    figure, panels = _panels(wide, 2.4)
+    figure, panels = _panels(wide, 2.6)
+    kinds = {"recipe": ("all leaves: the recipe", figures.GREY), "start_proof": ("proof of the blocks of a start", figures.BLUE),
+             "proof": ("proof of one block", figures.ORANGE), "tree": ("inner nodes, were they sent", figures.GREEN)}  # fmt: skip
+    sizes = sorted(set(wide.block_size))
+    styles = dict(zip(sizes, ("-", "--", ":")))
     for ax, image, rows in panels:
-        for size, style in zip(sorted(set(rows.block_size)), ("-", "--", ":")):
+        for size, style in styles.items():
             own = rows[rows.block_size == size]
-            for name, colour, label in (("recipe", figures.GREY, "all leaves (recipe)"), ("start_proof", figures.BLUE, "proof of a start's blocks"),
-                                        ("proof", figures.ORANGE, "proof of one block"), ("tree", figures.GREEN, "inner nodes, were they sent")):  # fmt: skip
+            for name, (_, colour) in kinds.items():
                 if name not in own or own[name].isna().all():
                     continue
-                ax.plot(own.degree, own[name] / KIB, style, color=colour, label=f"{label}, {_size(size)}")
-                if name == "start_proof":
-                    ax.plot(own.degree, own.start_proof_model / KIB, "x", color="black", markersize=4, label="predicted")
+                ax.plot(own.degree, own[name] / KIB, linestyle=style, linewidth=1.1, color=colour, **figures.MEASURED | {"markersize": 3})
+                ax.plot(own.degree, own[name + "_model"] / KIB, color="black", **figures.SIMULATED | {"markersize": 4, "markeredgewidth": 0.9})
         ax.set_xscale("log", base=2)
         ax.set_yscale("log")
         ax.set_xticks(sorted(set(rows.degree)), [str(d) for d in sorted(set(rows.degree))])
         ax.minorticks_off()
+        figures.plain_log(ax.yaxis)
         ax.set(xlabel="degree of the tree", ylabel="KiB")
-    _legend(figure, panels, 3)
+    shown = {label: colour for name, (label, colour) in kinds.items() if name in wide and wide[name].notna().any()}
+    handles = figures.swatches(shown) | {f"{_size(s)} blocks": plt.Line2D([], [], color="black", linestyle=styles[s]) for s in sizes if s in styles}
+    figures.legend_below(figure, handles | figures.marks("counted", "predicted"), 4)
     return figure
 
 
 def _update(wide: Any) -> Any:
     figure, panels = _panels(wide, 2.2)
+    colours = {units: COLOURS[i] for i, units in enumerate(dict.fromkeys(wide.units))}
     for ax, image, rows in panels:
-        for units, colour in zip(dict.fromkeys(rows.units), COLOURS):
+        for units, colour in colours.items():
             own = rows[rows.units == units]
-            ax.plot(own.block_size, own.network / MIB, "o-", color=colour, markersize=3, label=f"fetched, {units}")
-            ax.plot(own.block_size, own.copied / MIB, ":", color=colour, linewidth=1, label=f"copied, {units}")
-            if "network_model" in own and own.network_model.notna().any():
-                ax.plot(own.block_size, own.network_model / MIB, "x", color="black", markersize=4, label="fetched, predicted")
+            ax.plot(own.block_size, own.cost / MIB, linestyle="-", color=colour, **figures.MEASURED)
+            ax.plot(own.block_size, own.copied / MIB, linestyle=":", linewidth=0.9, color=colour, **figures.MEASURED | {"markersize": 1.8})
+            if "cost_model" in own and own.cost_model.notna().any():
+                ax.plot(own.block_size, own.cost_model / MIB, color="black", **figures.SIMULATED | {"markersize": 4})
         _blocks(ax, sorted(set(rows.block_size)))
-        ax.set_yscale("log")
-        ax.set(xlabel="block size", ylabel="MiB")
-    _legend(figure, panels, 4)
+        ax.set_ylim(bottom=0)
+        ax.set_ylabel("MiB")
+    lines = {"to fetch, with the recipe": "-", "to copy in a buffer with the old image": ":"}
+    handles = figures.swatches({CALLED.get(u, f"fixed {u}"): c for u, c in colours.items()}) | figures.marks("counted", "predicted")
+    figures.legend_below(figure, handles | {t: plt.Line2D([], [], color="black", linestyle=s) for t, s in lines.items()}, 4)
     return figure
 
 
@@ -148,11 +176,11 @@ def draw(result: missive.Result) -> Any:
     wide = _wide(result)
     question = result.document["experiment"]["effective"]["question"]
     if question == "packing":
-        return _bars(wide, "packing", "padding", "padding (MiB)", MIB)
+        return _by_choice(wide, "packing", "padding", "padding (MiB)", 2.0, bars=False)
     if question == "degree":
         return _degree(wide)
     if question == "placement":
-        return _bars(wide, "placement", "copied", "to copy after the update (MiB)", MIB, 1.8, log=False)
+        return _by_choice(wide, "placement", "copied", "to copy after the update (MiB)", 1.9, bars=True)
     return _update(wide) if question == "update" else _block_size(wide)
 
 

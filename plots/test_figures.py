@@ -124,11 +124,42 @@ def test_wrong_files_are_one_line_and_status_two(
         assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["zar-packing", "zar-placement", "updates"])
+CUTS = ("zar-blocks-vs-strings", "zar-versions")
+QUESTIONS = {
+    "zar-packing": "structure",
+    "zar-merkle-degree": "structure",
+    "zar-placement": "structure",
+    "updates": "structure",
+    "zar-blocks-vs-strings": "commonality",
+    "zar-versions": "commonality",
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_every_question_about_images_has_a_picture(name: str, tmp_path: Path) -> None:
-    missive.run(f"experiments/{name}.json", profile="kick", out=tmp_path / name)
-    assert draw("structure", tmp_path / name, tmp_path / "out") == 0
-    assert (tmp_path / "out/structure.svg").stat().st_size > 5000
+    missive.run(f"experiments/{name}.json", profile="kick", sets={"/repetitions": 20} if name in CUTS else {}, out=tmp_path / name)
+    assert draw(QUESTIONS[name], tmp_path / name, tmp_path / "out") == 0
+    assert (tmp_path / f"out/{QUESTIONS[name]}.svg").stat().st_size > 5000
+
+
+def test_no_experiment_about_images_is_without_a_picture() -> None:
+    names = {p.stem for p in (HERE.parent / "experiments").glob("*.json") if json.loads(p.read_text()).get("kind") in ("structure", "commonality")}
+    assert names == set(QUESTIONS) | {"zar-block-size", "commonality"}  # which are in FIGURES
+
+
+def test_an_update_that_changes_nothing_has_a_picture(tmp_path: Path) -> None:
+    images = ["list:xterm>list:xterm"]
+    missive.run("experiments/updates.json", profile="kick", sets={"/images": images}, out=tmp_path / "none")
+    assert draw("structure", tmp_path / "none", tmp_path / "out") == 0
+
+
+def test_ways_of_cutting_without_the_counted_half_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missive.run("experiments/zar-versions.json", backend="sim", out=tmp_path / "sim")
+    assert draw("commonality", tmp_path / "sim", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--backend both" in said
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
