@@ -1,5 +1,7 @@
 // What goes wrong around a build: damaged images, full disks, very many or very large files.
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -145,6 +147,40 @@ TEST(Faults, MemoryIsBoundedWhateverTheInput) {
     o.holes = false;
     const BuildReport report = build(dir.path() / "tree", {}, o, dir.path() / "image");
     return report.files == 10'001 && report.recipe.shape.length > 2ULL << 30 ? 0 : 1;
+  });
+  EXPECT_EQ(status, 0);
+}
+
+// What builder.h promises: 1 MiB a thread and some fixed part, and bytes for each file and unit,
+// whatever is in them. MISSIVE_MANY_FILES sets another number (docs/images.md).
+TEST(Faults, MemoryOfManyTinyFilesIsWhatEachOfThemMayTake) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the address sanitizer has memory of its own";
+#endif
+  const char* set = std::getenv("MISSIVE_MANY_FILES");
+  const std::uint64_t files = set == nullptr ? 100'000 : std::stoull(set);
+  const TemporaryDirectory dir;
+  for (std::uint64_t i = 0; i < files; ++i) {
+    const fs::path folder = dir.path() / "tree" / std::to_string(i / 1000);
+    if (i % 1000 == 0) fs::create_directories(folder);
+    std::ofstream(folder / std::to_string(i)) << i;
+  }
+  constexpr std::uint64_t kFixed = 8 << 20, kEach = 256;
+  const int status = in_child([&] {
+    const auto peak = [] {
+      rusage use{};
+      ::getrusage(RUSAGE_SELF, &use);
+      return static_cast<std::uint64_t>(use.ru_maxrss) * 1024;
+    };
+    const std::uint64_t before = peak();
+    BuildOptions o;
+    o.threads = 2;
+    if (build(dir.path() / "tree", {}, o, dir.path() / "image").files != files) return 1;
+    const std::uint64_t used = peak() - before;
+    std::fprintf(stderr, "%llu files: %.1f MiB, %.0f bytes each\n",
+                 static_cast<unsigned long long>(files), static_cast<double>(used) / (1 << 20),
+                 static_cast<double>(used) / static_cast<double>(files));
+    return used <= kFixed + kEach * files ? 0 : 2;
   });
   EXPECT_EQ(status, 0);
 }
