@@ -65,6 +65,8 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
     const StructurePoint p = make_point(image, {});
     s.fit_images.emplace_back(p.from, p.to);
   }
+  s.leave_one_out = e["leave_one_out"];
+  s.known_hashes = e["hashes"] == "known";
   s.tolerance = e["tolerance"]["statistical"];
   s.share = e["tolerance"]["share"];
   StructureDesign d;
@@ -81,8 +83,8 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
 }
 
 bool StructureSettings::fitted(const StructurePoint& point) const {
-  return std::find(fit_images.begin(), fit_images.end(), std::pair(point.from, point.to)) !=
-         fit_images.end();
+  return !leave_one_out && std::find(fit_images.begin(), fit_images.end(),
+                                     std::pair(point.from, point.to)) != fit_images.end();
 }
 
 const StructureSettings& structure_settings(const Experiment& experiment) {

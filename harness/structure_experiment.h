@@ -23,8 +23,10 @@ struct StructurePoint {
 struct StructureSettings : KindSettings {
   std::string question;
   // Updates whose changed files the model learns from, page by page: (from, to). Points of these
-  // images are shown, and not judged.
+  // images are shown, and not judged; or, leaving one out, predicted from the others and judged.
   std::vector<std::pair<std::string, std::string>> fit_images;
+  bool leave_one_out = false;
+  bool known_hashes = true;  // of contents, for placement "stable"; else they are drawn
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;
   bool fitted(const StructurePoint& point) const;

@@ -1,6 +1,7 @@
 #include "harness/structure_facts.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -40,12 +41,39 @@ std::string read_whole(const std::filesystem::path& file) {
 
 }  // namespace
 
-StructureFacts structure_facts(const StructureTree& to, const StructureTree* from, bool digests) {
+void DigestHashes::add(const zar::Digest& digest) { digests_.emplace(number_of(digest), digest); }
+
+std::optional<std::uint64_t> DigestHashes::order(std::uint64_t content) const {
+  const auto at = digests_.find(content);
+  if (at == digests_.end()) return std::nullopt;
+  std::uint64_t number = 0;  // as bytes compare: the first one counts most
+  for (std::size_t i = 0; i < sizeof number; ++i)
+    number = number << 8U | std::to_integer<std::uint64_t>(at->second.bytes[i]);
+  return number;
+}
+
+std::optional<std::uint64_t> DigestHashes::wish(std::uint64_t content, unsigned attempt) const {
+  const auto at = digests_.find(content);
+  if (at == digests_.end()) return std::nullopt;
+  std::array<std::byte, sizeof(zar::Digest) + 1> message{};
+  std::copy(at->second.bytes.begin(), at->second.bytes.end(), message.begin());
+  message.back() = static_cast<std::byte>(attempt);
+  return number_of(zar::sha256(message));
+}
+
+StructureFacts structure_facts(const StructureTree& to, const StructureTree* from,
+                               DigestHashes* digests) {
   const zar::PlanCounts counts = zar::count_plan(to.root, to.selection, {});
   StructureFacts f;
   f.entries = counts.entries, f.strings = counts.strings, f.extras = counts.extras;
   f.extents = counts.extents, f.absent = counts.absent, f.runs = counts.runs;
-  if (digests) f.index = index_of(to);
+  if (digests != nullptr) {
+    f.index = index_of(to);
+    if (const auto bundle = zar::planned_bundle(to.root, to.selection)) {
+      f.bundle = number_of(*bundle);
+      digests->add(*bundle);
+    }
+  }
   std::unordered_set<std::uint64_t> held;
   std::unordered_map<std::string, const zar::PlannedContent*> old;
   std::vector<zar::PlannedContent> before;
@@ -55,10 +83,11 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
     old.emplace(c.path, &c);
   }
   std::unordered_map<std::string, std::uint32_t> directories;
-  for (const auto& c : zar::planned_contents(to.root, to.selection, digests)) {
+  for (const auto& c : zar::planned_contents(to.root, to.selection, digests != nullptr)) {
     FileFact& file = f.files.emplace_back();
+    if (digests != nullptr) digests->add(c.digest);
     file.size = c.size, file.rank = c.rank, file.touched = c.touched;
-    file.content = digests ? number_of(c.digest) : f.files.size();
+    file.content = digests != nullptr ? number_of(c.digest) : f.files.size();
     file.directory = directories
                          .emplace(c.path.substr(0, c.path.rfind('/')),
                                   static_cast<std::uint32_t>(directories.size()))

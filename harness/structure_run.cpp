@@ -1,16 +1,15 @@
 #include "harness/structure_run.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 #include "harness/progress.h"
+#include "harness/structure_compare.h"
 #include "harness/structure_facts.h"
 #include "harness/structure_tree.h"
 #include "models/error.h"
-#include "models/statistics.h"
 #include "real/process.h"
 #include "real/zar/compare.h"
 #include "real/zar/plan_counts.h"
@@ -67,8 +66,9 @@ class StructureRun {
   }
 
   bool wants_digests() const {
-    return std::any_of(settings_.points.begin(), settings_.points.end(),
-                       [](const auto& p) { return !p.from.empty(); });
+    return std::any_of(settings_.points.begin(), settings_.points.end(), [](const auto& p) {
+      return !p.from.empty() || p.design.placement == "stable";
+    });
   }
 
   void point(std::size_t i) {
@@ -110,30 +110,41 @@ class StructureRun {
     const auto [at, fresh] = facts_.try_emplace({from, to});
     if (fresh)
       at->second = structure_facts(trees_.get(to), from.empty() ? nullptr : &trees_.get(from),
-                                   wants_digests());
+                                   wants_digests() ? &hashes_ : nullptr);
+    return at->second;
+  }
+
+  const std::vector<EditProfile>& edits_of(const std::string& from, const std::string& to) {
+    const auto [at, fresh] = edits_.try_emplace({from, to});
+    if (fresh) at->second = edit_profiles(trees_.get(from), trees_.get(to));
     return at->second;
   }
 
   // How the files of the images that are fitted on changed: those of invented updates for invented
-  // ones, others for others; and not what the image itself holds, unless it is one of them.
+  // ones, others for others; and not what the image itself holds, unless it is one of them. What
+  // several of them hold counts once.
   const std::vector<EditProfile>& profiles_for(const StructurePoint& p,
                                                const StructureFacts& facts) {
     const auto [at, fresh] = profiles_.try_emplace({p.from, p.to});
     if (!fresh) return at->second;
-    for (const auto& [from, to] : settings_.fit_images)
-      if (invented(to) == invented(p.to)) {
-        const auto more = edit_profiles(trees_.get(from), trees_.get(to));
-        at->second.insert(at->second.end(), more.begin(), more.end());
-      }
+    std::map<std::uint64_t, EditProfile> found;
+    for (const auto& [from, to] : settings_.fit_images) {
+      const bool itself = from == p.from && to == p.to;
+      if (invented(to) != invented(p.to) || (itself && settings_.leave_one_out)) continue;
+      for (const EditProfile& edit : edits_of(from, to)) found.emplace(edit.content, edit);
+    }
+    for (auto& [content, edit] : found) at->second.push_back(std::move(edit));
     if (!settings_.fitted(p)) at->second = of_others(at->second, facts);
     return at->second;
   }
 
   StructurePrediction predict(const StructurePoint& p, const StructureFacts& facts) {
-    StructurePrediction predicted = predict_structure(facts, p.design);
+    const ContentHashes* const hashes = settings_.known_hashes ? &hashes_ : nullptr;
+    StructurePrediction predicted = predict_structure(facts, p.design, hashes);
     if (p.from.empty()) return predicted;
+    const StructureFacts& before = facts_for("", p.from);
     const UpdatePrediction update =
-        predict_update(facts_for("", p.from), facts, p.design, profiles_for(p, facts));
+        predict_update(before, facts, p.design, profiles_for(p, facts), hashes);
     predicted.network = update.network, predicted.copied = update.copied;
     return predicted;
   }
@@ -204,139 +215,16 @@ class StructureRun {
   const RunOptions& options_;
   Result result_;
   StructureTrees trees_;
+  DigestHashes hashes_;  // of all contents met so far
   std::map<std::pair<std::string, std::string>, StructureFacts> facts_;
-  std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> profiles_;
+  std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> edits_, profiles_;
   std::map<std::string, zar::Recipe> recipes_;
 };
-
-using Optional = std::optional<Predicted>;
-
-// The part of a measured number that is its own: a count has no spread.
-Measured counted_as(double value) { return {value, value, value, 1, std::nullopt}; }
-
-std::string unit_of(const std::string& name) {
-  const bool number =
-      name == "units" || name == "start_blocks" || name == "scrap_items" || name == "items";
-  return number ? "1" : "B";
-}
-
-// Sums of two answers; exact when both are. What is drawn is in one of them.
-Optional sum(const Optional& a, const Optional& b) {
-  if (!a || !b) return std::nullopt;
-  Predicted s{a->value + b->value, a->exact && b->exact};
-  const Predicted& drawn = a->spread ? *a : *b;
-  if (drawn.spread) {
-    const double other = s.value - drawn.value;
-    s.spread = {drawn.spread->first + other, drawn.spread->second + other};
-  }
-  return s;
-}
-
-bool from_edits(std::string_view name) {
-  return name == "network" || name == "copied" || name == "cost";
-}
-
-std::string note_of(const Predicted& p) {
-  if (p.exact) return "exact";
-  if (!p.spread) return "expectation";
-  return fmt::format("{}{:.0f} to {:.0f}", kDrawnNote, p.spread->first, p.spread->second);
-}
-
-bool near(const Optional& p, double value, double tolerance) {
-  if (std::abs(p->value - value) <= tolerance * value) return true;
-  return p->spread && value >= p->spread->first && value <= p->spread->second;
-}
-
-std::map<std::string, Optional> by_name(const StructurePrediction& p, double content) {
-  return {{"content", Predicted{content, true}},
-          {"metadata", p.metadata},
-          {"padding", p.padding},
-          {"image", p.image},
-          {"units", p.units},
-          {"recipe", p.recipe},
-          {"tree", p.tree},
-          {"proof", p.proof},
-          {"scrap_items", p.scrap_items},
-          {"start_blocks", p.start_blocks},
-          {"start_proof", p.start_proof},
-          {"network", p.network},
-          {"copied", p.copied},
-          {"cost", sum(p.recipe, p.network ? p.network : p.image)}};
-}
 
 }  // namespace
 
 Result run_structure(const Experiment& experiment, const RunOptions& options) {
   return StructureRun(experiment, options).run();
-}
-
-void compare_structure(const StructurePoint& point, const StructureSettings& settings,
-                       const StructurePrediction* predicted,
-                       const std::map<std::string, double>& counted, double content,
-                       PointResult& result) {
-  std::map<std::string, double> real = counted;
-  if (!real.empty())
-    real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
-  std::map<std::string, Optional> model;
-  if (predicted != nullptr) model = by_name(*predicted, content);
-  const bool fitted = settings.fitted(point);
-  for (const char* name : {"content", "metadata", "padding", "image", "units", "recipe", "tree",
-                           "proof", "start_blocks", "start_proof", "items", "scrap_items",
-                           "scrap_bytes", "network", "copied", "cost"}) {
-    Metric m;
-    m.name = name;
-    m.phase = "total";
-    m.unit = unit_of(name);
-    bool exact = false;
-    if (const auto at = model.find(name); at != model.end() && at->second) {
-      m.simulated = at->second->value;
-      exact = at->second->exact;
-      m.note = note_of(*at->second);
-      m.provenance = "measured";
-    }
-    if (const auto at = real.find(name); at != real.end()) m.measured = counted_as(at->second);
-    if (!m.simulated && !m.measured) continue;
-    if (m.simulated && m.measured) {
-      const double value = m.measured->median;
-      if (value != 0)
-        m.relative_error = (*m.simulated - value) / value;
-      else if (*m.simulated == 0)
-        m.relative_error = 0;
-      if (exact)
-        m.within_tolerance = *m.simulated == value;
-      else if (std::string_view(name) == "start_proof")
-        m.note = "expectation; not judged: it is given the counted gaps between the start's blocks";
-      else if (fitted && from_edits(name))
-        m.note += "; not judged: the model was fitted on this image";
-      else
-        m.within_tolerance = near(model.at(name), value, settings.tolerance);
-    }
-    result.metrics.push_back(std::move(m));
-  }
-}
-
-void summarise_structure(const StructureSettings& settings, Result& result) {
-  std::vector<double> errors;
-  std::size_t misses = 0;
-  Summary& s = result.summary;
-  for (const PointResult& point : result.points)
-    for (const Metric& m : point.metrics) {
-      if (!m.within_tolerance) continue;
-      if (m.note == "exact") {
-        s.amounts_equal = s.amounts_equal.value_or(true) && *m.within_tolerance;
-        if (!*m.within_tolerance)
-          s.amount_differences.push_back(fmt::format("{}: {}: {:.0f} predicted, {:.0f} counted",
-                                                     point.label, m.name, *m.simulated,
-                                                     m.measured->median));
-        continue;
-      }
-      errors.push_back(std::abs(m.relative_error.value_or(1)));
-      misses += !*m.within_tolerance;
-    }
-  summarise_errors(errors, s);
-  if (errors.empty()) return;
-  s.within_tolerance =
-      static_cast<double>(misses) <= (1 - settings.share) * static_cast<double>(errors.size());
 }
 
 }  // namespace missive::harness

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "harness/report/answers.h"
 #include "harness/structure_experiment.h"
+#include "harness/structure_summary.h"
 #include "harness/table.h"
 #include "models/statistics.h"
 
@@ -72,12 +74,6 @@ const Question& question(const std::string& name) {
   return *std::find_if(all.begin(), all.end(), [&](const Question& q) { return name == q.name; });
 }
 
-const Metric* find(const PointResult& point, const std::string& name) {
-  for (const Metric& m : point.metrics)
-    if (m.name == name) return &m;
-  return nullptr;
-}
-
 std::optional<double> best(const Metric* m) {
   if (m == nullptr) return std::nullopt;
   return m->measured ? std::optional(m->measured->median) : m->simulated;
@@ -88,10 +84,6 @@ std::string amount(double value, const std::string& unit) {
   if (value < 10 * 1024) return fmt::format("{:.0f} B", value);
   if (value < 1024 * 1024) return fmt::format("{:.1f} KiB", value / 1024);
   return fmt::format("{:.2f} MiB", value / (1024 * 1024));
-}
-
-bool spread_needed(const Metric& m, double tolerance) {
-  return m.relative_error && std::abs(*m.relative_error) > tolerance;
 }
 
 // "12.5 MiB =" equal as predicted, "12.5 MiB +1.2%" the prediction's error, "~" when the
@@ -129,10 +121,10 @@ class StructureTable {
     for_each_image([&](const std::string& image, std::size_t begin, std::size_t end) {
       const auto least = best_of(begin, end);
       if (!least) return;
-      const double value = *best(find(result_.points[*least], question_.least));
+      const double value = *best(find_metric(result_.points[*least], question_.least));
       const std::size_t first = costs.size();
       for (std::size_t i = begin; i < end; ++i)
-        if (const auto v = best(find(result_.points[i], question_.least)))
+        if (const auto v = best(find_metric(result_.points[i], question_.least)))
           costs.push_back({image, design(i), *v, ratio_of(*v, value)});
       const auto worst = most_of(costs.begin() + static_cast<std::ptrdiff_t>(first), costs.end());
       a.sentences.push_back(fmt::format(
@@ -150,7 +142,7 @@ class StructureTable {
     for_each_image([&](const std::string& image, std::size_t begin, std::size_t end) {
       out += one_image(image, begin, end);
     });
-    return out + summary();
+    return out + structure_summary(result_, settings_);
   }
 
  private:
@@ -268,7 +260,7 @@ class StructureTable {
     std::optional<std::size_t> least;
     double value = std::numeric_limits<double>::infinity();
     for (std::size_t i = begin; i < end; ++i)
-      if (const auto v = best(find(result_.points[i], question_.least)); v && *v < value)
+      if (const auto v = best(find_metric(result_.points[i], question_.least)); v && *v < value)
         value = *v, least = i;
     return least;
   }
@@ -293,65 +285,14 @@ class StructureTable {
     for (std::size_t i = begin; i < end; ++i) {
       std::vector<std::string> row{design(i)};
       for (const auto& [metric, title] : question_.columns)
-        row.push_back(cell(find(result_.points[i], metric), settings_.tolerance));
+        row.push_back(cell(find_metric(result_.points[i], metric), settings_.tolerance));
       table.add(row);
     }
     const auto least = best_of(begin, end);
     if (!least) return fmt::format("\n{}: no number\n", image);
-    const double value = *best(find(result_.points[*least], question_.least));
+    const double value = *best(find_metric(result_.points[*least], question_.least));
     return "\n" + table.text("  ") +
            fmt::format("  => {}: {} ({})\n", question_.answer, design(*least), amount(value, "B"));
-  }
-
-  std::string summary() const {
-    const Summary& s = result_.summary;
-    std::string out =
-        "\nnumbers are counted; = equal to the prediction, % error of an expectation, "
-        "~ among nine tenths of the draws, ! outside\n";
-    if (s.amounts_equal)
-      out += fmt::format("exact    {}\n", *s.amounts_equal ? "all equal" : "NOT equal:");
-    for (std::size_t i = 0; i < std::min<std::size_t>(5, s.amount_differences.size()); ++i)
-      out += "  " + s.amount_differences[i] + "\n";
-    if (s.median_abs_relative_error)
-      out += fmt::format(
-          "expected {} numbers: error median {:.1f}%, 90th percentile {:.1f}%, largest {:.1f}% "
-          "(allowed {:.0f}% for {:.0f}% of them): {}\n",
-          s.compared, *s.median_abs_relative_error * 100, *s.p90_abs_relative_error * 100,
-          *s.max_abs_relative_error * 100, settings_.tolerance * 100, settings_.share * 100,
-          *s.within_tolerance ? "within tolerance" : "not within tolerance");
-    out += updates();
-    for (const std::string& line : s.not_available) out += "not here " + line + "\n";
-    for (const std::string& line : s.failures) out += "failed   " + line + "\n";
-    if (s.interrupted) out += "interrupted: what was counted until then\n";
-    return out;
-  }
-
-  // Of what depends on changed files: how near where the model was fitted, and where not.
-  std::string updates() const {
-    std::string out;
-    for (const bool fitted : {true, false})
-      for (const char* name : {"network", "copied"}) {
-        std::vector<double> errors;
-        std::size_t near = 0, among = 0;
-        for (std::size_t i = 0; i < settings_.points.size(); ++i) {
-          const Metric* const m = find(result_.points[i], name);
-          if (settings_.fitted(settings_.points[i]) != fitted || m == nullptr ||
-              !m->relative_error || m->note == "exact")
-            continue;
-          errors.push_back(std::abs(*m->relative_error));
-          near += errors.back() <= settings_.tolerance;
-          among += m->within_tolerance == true && spread_needed(*m, settings_.tolerance);
-        }
-        if (errors.empty()) continue;
-        out += fmt::format(
-            "{} {}: {} numbers, error median {:.1f}%, largest {:.1f}%; within {:.0f}%: {}",
-            fitted ? "fitted  " : "held out",
-            name == std::string_view("network") ? "to fetch" : "to copy ", errors.size(),
-            quantile(errors, 0.5) * 100, quantile(errors, 1) * 100, settings_.tolerance * 100,
-            near);
-        out += fitted ? ", not judged\n" : fmt::format(", else among the draws: {}\n", among);
-      }
-    return out;
   }
 
   const Result& result_;

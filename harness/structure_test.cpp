@@ -12,15 +12,11 @@
 #include "harness/report/plots.h"
 #include "harness/report/report.h"
 #include "harness/schema.h"
-#include "harness/structure_facts.h"
+#include "harness/structure_compare.h"
 #include "harness/structure_run.h"
+#include "harness/structure_summary.h"
 #include "harness/structure_table.h"
-#include "harness/structure_tree.h"
 #include "harness/test_support.h"
-#include "models/random.h"
-#include "models/structure_layout.h"
-#include "models/structure_update.h"
-#include "real/zar/compare.h"
 #include "real/zar/packing.h"
 #include "real/zar/placement.h"
 #include "real/zar/plan_counts.h"
@@ -99,55 +95,6 @@ TEST(StructureExperiment, TheSchemaKnowsExactlyTheRegisteredChoices) {
   EXPECT_THAT(in_schema("packings"), UnorderedElementsAreArray(zar::names_of(zar::packings())));
   EXPECT_THAT(in_schema("placements"), UnorderedElementsAreArray(zar::names_of(zar::placements())));
   EXPECT_THAT(in_schema("units"), UnorderedElementsAreArray(zar::names_of(zar::unit_choices())));
-}
-
-// Property: on generated trees of any sizes, whatever is called exact is equal.
-TEST(StructureExperiment, ExactPredictionsEqualWhatIsPlanned) {
-  for (std::uint64_t seed = 0; seed < 12; ++seed) {
-    const zar::TemporaryDirectory tree;
-    Random random(seed);
-    StructureFacts f;
-    const std::uint64_t files = 1 + random.below(40);
-    for (std::uint64_t i = 0; i < files; ++i) {
-      const auto bits = random.below(19);
-      const auto size = static_cast<std::size_t>(random.below(std::uint64_t{1} << bits));
-      zar::put(tree.path(), "/d" + std::to_string(random.below(4)) + "/f" + std::to_string(i),
-               std::string(size, 'x'));
-    }
-    for (const auto& c : zar::planned_contents(tree.path(), {}, false))
-      f.files.emplace_back().size = c.size;
-    for (const char* packing : {"off", "page", "path"})
-      for (const std::uint64_t block : {4096, 16384, 1 << 20})
-        for (const char* units : {"blocks", "strings"}) {
-          const StructureDesign d{block, 8, packing, "in-order", units};
-          const zar::PlanCounts c = zar::count_plan(tree.path(), {}, build_options(d));
-          f.entries = c.entries, f.strings = c.strings;
-          const StructurePrediction p = predict_structure(f, d);
-          EXPECT_EQ(c.content + c.metadata + c.padding, c.image);
-          EXPECT_TRUE(p.metadata->exact);
-          EXPECT_EQ(p.metadata->value, static_cast<double>(c.metadata)) << seed << packing << units;
-          if (std::string(packing) != "path") {
-            EXPECT_TRUE(p.padding->exact);
-            EXPECT_EQ(p.padding->value, static_cast<double>(c.padding)) << seed << packing << block;
-          }
-        }
-  }
-}
-
-// What is planned is what is built.
-TEST(StructureExperiment, PlannedCountsAreThoseOfTheImageThatIsBuilt) {
-  const zar::TemporaryDirectory tree, out;
-  zar::put_sample(tree.path());
-  for (const char* packing : {"off", "path", "greedy"})
-    for (const char* placement : {"in-order", "stable"}) {
-      const auto options = build_options({16384, 8, packing, placement, "blocks"});
-      const auto planned = zar::count_plan(tree.path(), {}, options);
-      const auto built = zar::build(tree.path(), {}, options, out.path() / "image");
-      EXPECT_EQ(planned.image, built.recipe.shape.length);
-      EXPECT_EQ(planned.metadata, built.metadata_bytes);
-      EXPECT_EQ(planned.padding, built.padding_bytes);
-      EXPECT_EQ(planned.scrap_items, built.scrap_items);
-    }
 }
 
 TEST(StructureExperiment, APartialProofIsCountedNodeByNode) {
@@ -282,84 +229,41 @@ TEST(StructureExperiment, WhatIsFittedOnIsShownAndNotJudged) {
   EXPECT_THAT(text, HasSubstr("held out to fetch: 1 numbers"));
 }
 
-// What the model lays out is what the builder does, up to the hashes: the same bytes in the same
-// places where none is drawn.
-TEST(StructureExperiment, LayoutsByTheManifestAreThoseThatAreBuilt) {
-  const zar::TemporaryDirectory a, b, out;
-  Random random(5);
-  for (int i = 0; i < 60; ++i) {
-    const auto bits = 4 + random.below(15);
-    std::string text(static_cast<std::size_t>(1 + random.below(std::uint64_t{1} << bits)), ' ');
-    for (char& c : text) c = static_cast<char>(random.below(256));
-    const std::string name = "/d" + std::to_string(i % 5) + "/f" + std::to_string(i);
-    zar::put(a.path(), name, text);
-    if (i % 9 == 0) continue;  // gone
-    if (i % 7 == 0)            // all of it is new
-      for (char& c : text) c = static_cast<char>(~c);
-    if (i % 11 == 0) text = std::string(5001, 'x') + text;  // all of it moves
-    zar::put(b.path(), name, text);
-  }
-  zar::put(b.path(), "/new/file", std::string(9000, 'n'));
-  const StructureTree from{a.path(), {}}, to{b.path(), {}};
-  const StructureFacts before = structure_facts(from, nullptr, true);
-  const StructureFacts after = structure_facts(to, &from, true);
-  const auto profiles = edit_profiles(from, to);
-  for (const char* packing : {"off", "page", "path"})
-    for (const char* placement : {"in-order", "greedy", "launch"})
-      for (const char* units : {"blocks", "strings"}) {
-        const StructureDesign d{16384, 8, packing, placement, units};
-        const auto recipe = [&](const StructureTree& tree) {
-          return zar::build(tree.root, {}, build_options(d), out.path() / "image").recipe;
-        };
-        const zar::Comparison x = zar::compare(recipe(from), recipe(to));
-        const UpdatePrediction p = predict_update(before, after, d, {});
-        EXPECT_NEAR(p.network->value, static_cast<double>(x.network.bytes), 16384)
-            << packing << placement << units;
-        EXPECT_NEAR(p.copied->value, static_cast<double>(x.copies().bytes), 16384)
-            << packing << placement << units;
-      }
-  EXPECT_FALSE(profiles.empty());
+TEST(StructureExperiment, LeavingOneOutAllAreJudgedAndNoneLearntFromItself) {
+  const zar::TemporaryDirectory out;
+  const std::string images =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm~2"],
+         "block_sizes": ["16KiB"])";
+  const auto predicted = [&](const std::string& more, std::size_t i) {
+    const Result r = run(images + more, out);
+    EXPECT_TRUE(metric(r.points[i], "network").within_tolerance.has_value());
+    return *metric(r.points[i], "network").simulated;
+  };
+  const std::string one = R"(, "leave_one_out": true, "fit_images": ["list:xterm>list:xterm~2"])";
+  EXPECT_EQ(predicted(one, 1), predicted("", 1));
+  EXPECT_NE(predicted(one, 0), predicted("", 0));
 }
 
-// Drawn hashes against SHA-256 of contents: means of many, of who stays where he was.
-TEST(StructureExperiment, DrawnHashesPlaceAsRealOnesDo) {
-  constexpr int kTrials = 600, kItems = 300;
-  double scrap[2] = {0, 0}, stays[2] = {0, 0};
-  for (int trial = 0; trial < kTrials; ++trial) {
-    Random random(7, static_cast<std::uint64_t>(trial));
-    zar::Packed packed;
-    std::vector<structure::LaidItem> items;
-    std::vector<zar::Digest> digests[2];
-    for (int i = 0; i < kItems; ++i) {
-      const std::uint64_t size = 4096 + random.below(std::uint64_t{1} << (13 + random.below(6)));
-      packed.items.push_back({size, 0, 0, false, size >= 65536});
-      structure::LaidItem& item = items.emplace_back();
-      item.size = size, item.on_block = size >= 65536, item.key = random.bits();
-      zar::Digest d;
-      for (auto& byte : d.bytes) byte = static_cast<std::byte>(random.below(256));
-      digests[0].push_back(d);
-      if (i % 10 == 0) d.bytes[0] ^= std::byte{1};
-      digests[1].push_back(d);
-    }
-    auto changed = items;
-    for (int i = 0; i < kItems; i += 10) changed[static_cast<std::size_t>(i)].key ^= 1;
-    const auto real = [&](int version) {
-      return zar::kPlacementStable.place({packed, {}, digests[version], 65536, 65536});
-    };
-    const auto before = real(0), after = real(1);
-    const auto draw = static_cast<std::uint64_t>(trial);
-    const auto drawn_before = structure::place_by_hash(items, 65536, 65536, draw);
-    const auto drawn_after = structure::place_by_hash(changed, 65536, 65536, draw);
-    scrap[0] += static_cast<double>(before.scrap_items) / kTrials;
-    scrap[1] += static_cast<double>(drawn_before.scrap_items) / kTrials;
-    for (std::size_t i = 0; i < kItems; ++i) {
-      stays[0] += before.offsets[i] == after.offsets[i] ? 1.0 / kTrials : 0;
-      stays[1] += drawn_before.offsets[i] == drawn_after.offsets[i] ? 1.0 / kTrials : 0;
-    }
+TEST(StructureExperiment, CoverageCountsWhatIntervalsHold) {
+  const std::string body =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm~2"],
+         "fit_images": ["list:xterm>list:xterm~2"], "block_sizes": ["4KiB", "16KiB"])";
+  const Experiment e = experiment(body);
+  const auto& s = structure_settings(e);
+  Result r = empty_result(e);
+  const double counted[] = {95, 131, 95, 95};  // inside, outside, and two that are fitted on
+  for (std::size_t i = 0; i < r.points.size(); ++i) {
+    StructurePrediction p;
+    p.network = Predicted{110, false, {{90, 130}}};
+    p.copied = Predicted{110, false};
+    compare_structure(s.points[i], s, &p,
+                      {{"network", counted[i]}, {"copied", 110}, {"recipe", 1}, {"image", 1}}, 1,
+                      r.points[i]);
   }
-  EXPECT_NEAR(scrap[1] / scrap[0], 1, 0.03);
-  EXPECT_NEAR(stays[1] / stays[0], 1, 0.03);
-  EXPECT_LT(stays[0], 0.9 * kItems);
+  EXPECT_EQ(coverage_of(r, s, "network").stated, 2u);
+  EXPECT_EQ(coverage_of(r, s, "network").held, 1u);
+  EXPECT_EQ(coverage_of(r, s, "copied").stated, 0u);
+  EXPECT_THAT(structure_table(r, e), HasSubstr("1 of 2 numbers to fetch lie in theirs"));
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <map>
 
-#include "models/statistics.h"
 #include "models/structure_layout.h"
 #include "models/structure_parts.h"
 
@@ -128,8 +127,11 @@ std::pair<double, bool> structure::items_of(const StructureFacts& f, const Struc
 
 Predicted mean_of(std::vector<double> draws) {
   Predicted p;
-  for (const double d : draws) p.value += d / static_cast<double>(draws.size());
-  const double low = quantile(draws, 0.05), high = quantile(std::move(draws), 0.95);
+  for (const double d : draws) p.value += d;
+  p.value /= static_cast<double>(draws.size());  // of equal counts this is that count
+  std::sort(draws.begin(), draws.end());
+  const std::size_t outside = std::max<std::size_t>(1, (draws.size() + 1) / 20);  // at either end
+  const double low = draws[outside - 1], high = draws[draws.size() - outside];
   if (low < high) p.spread = {low, high};
   return p;
 }
@@ -211,7 +213,7 @@ struct Length {
 
 // Bytes of the image, padding included.
 Length length_of(const StructureFacts& f, const StructureDesign& d, const Items& items,
-                 std::uint64_t metadata) {
+                 std::uint64_t metadata, const ContentHashes* hashes) {
   Length length;
   if (d.placement == "in-order") {
     const double block = static_cast<double>(d.block_size);
@@ -223,29 +225,31 @@ Length length_of(const StructureFacts& f, const StructureDesign& d, const Items&
     length.end = Predicted{end, items.exact};
     return length;
   }
-  const bool drawn = d.placement == "stable";
+  const bool hashed = d.placement == "stable";
+  const bool drawn = hashed && !hashes_known(f, d, hashes);
   std::vector<double> ends, scraps;
   for (std::uint64_t draw = 0; draw < (drawn ? kDraws : 1); ++draw) {
-    const auto layout = lay_out(f, d, metadata, PageKeys(), draw);
+    const auto layout = lay_out(f, d, metadata, PageKeys(), PlaceHashes(hashes, draw));
     if (!layout) return length;
     ends.push_back(static_cast<double>(layout->end));
     scraps.push_back(static_cast<double>(layout->scrap_items));
   }
   length.end = mean_of(ends);
   length.end->exact = !drawn;
-  if (drawn) length.scrap_items = mean_of(scraps);
+  if (hashed) length.scrap_items = mean_of(scraps), length.scrap_items->exact = !drawn;
   return length;
 }
 
 }  // namespace
 
-StructurePrediction predict_structure(const StructureFacts& f, const StructureDesign& d) {
+StructurePrediction predict_structure(const StructureFacts& f, const StructureDesign& d,
+                                      const ContentHashes* hashes) {
   StructurePrediction p;
   const Items items = pack(f, d);
   const std::uint64_t metadata = metadata_of(f, d, items.count());
   const bool counted = d.units == "blocks" || d.packing != "greedy";
   p.metadata = Predicted{static_cast<double>(metadata), counted};
-  const Length length = length_of(f, d, items, metadata);
+  const Length length = length_of(f, d, items, metadata, hashes);
   if (!length.end) return p;
   p.scrap_items = length.scrap_items;
   p.image = length.end;

@@ -11,7 +11,7 @@
 //                            from the image's own: a Markov chain over the fill of a page
 //   greedy packing           a fluid: small files flow into the last pages of the others
 //   partial proofs           gaps between the proven blocks lie anywhere, against the tree's nodes
-//   consistent hashing       laid out with drawn hashes, several times
+//   consistent hashing       laid out; hashes that the manifest does not say are drawn
 //   updates                  both images laid out; which pages of a changed file survive is drawn
 //                            from how other files changed (models/structure_update.h)
 //
@@ -53,6 +53,18 @@ struct StructureFacts {
   std::vector<FileFact> files;   // in path order; hard links once, empty files not at all
   std::vector<EntryFact> index;  // in path order; needed for updates only
   std::uint64_t entries = 0, strings = 0, extras = 0, extents = 0, absent = 0, runs = 0;
+  std::optional<std::uint64_t> bundle;  // number of what packing "path" makes of small files
+};
+
+// What placement "stable" makes of contents' digests, by FileFact::content. Digests are in many a
+// manifest; where they are not, or a content's is not known, hashes are drawn.
+class ContentHashes {
+ public:
+  virtual ~ContentHashes() = default;
+  // Of contents of one size the smaller number is placed first.
+  virtual std::optional<std::uint64_t> order(std::uint64_t content) const = 0;
+  // Where a content wants to lie, at its attempt 0 .. 9: any number, to be masked.
+  virtual std::optional<std::uint64_t> wish(std::uint64_t content, unsigned attempt) const = 0;
 };
 
 struct StructureDesign {
@@ -60,8 +72,10 @@ struct StructureDesign {
   std::string packing = "path", placement = "in-order", units = "blocks";
 };
 
-// A prediction, and whether it is to be equal or only near. Of draws: their mean and what nine in
-// ten of them lie between.
+// A prediction, and whether it is to be equal or only near. Of draws: their mean, and what one draw
+// more lies between nine times in ten. Of n draws that is from the k-th smallest to the k-th
+// largest, k = (n + 1) / 20, whatever they are distributed by; quantiles of the draws themselves
+// would lie too near. Exact for 19, 39, 59 ... draws; of fewer than 19 it holds less.
 struct Predicted {
   double value = 0;
   bool exact = false;
@@ -77,7 +91,8 @@ struct StructurePrediction {
   std::optional<Predicted> network, copied;  // predict_update()
   std::optional<Predicted> start_proof;      // where the caller knows the gaps
 };
-StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design);
+StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design,
+                                      const ContentHashes* hashes = nullptr);
 
 // Expected pages of `count` small files (each below a page) packed one behind the other.
 class BundlePages {

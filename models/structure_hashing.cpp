@@ -1,5 +1,5 @@
-// Placement by consistent hashing, with drawn hashes: docs/zarfile-format.md and, for why it is
-// done, Missive's prototype of 2014. An item asks for ten places, one after the other; who finds
+// Placement by consistent hashing: docs/zarfile-format.md and, for why it is done, Missive's
+// prototype of 2014. An item asks for ten places, one after the other; who finds
 // none goes to the scrap list, and from there into the smallest hole that takes it.
 
 #include <algorithm>
@@ -14,7 +14,8 @@ namespace missive::structure {
 
 namespace {
 
-constexpr std::uint64_t kWishes = 10, kSlackPercent = 6;
+constexpr unsigned kWishes = 10;
+constexpr std::uint64_t kSlackPercent = 6;
 
 // Stretches of free pages, each known by its begin; `lengths_` finds the smallest that suffices.
 class FreePages {
@@ -68,23 +69,35 @@ class FreePages {
 
 }  // namespace
 
+std::uint64_t PlaceHashes::order(const LaidItem& item) const {
+  if (known_ != nullptr)
+    if (const auto order = known_->order(item.key)) return *order;
+  return mixed(item.key, mixed(draw_, 0));
+}
+
+std::uint64_t PlaceHashes::wish(const LaidItem& item, unsigned attempt) const {
+  if (known_ != nullptr)
+    if (const auto wish = known_->wish(item.key, attempt)) return *wish;
+  return mixed(mixed(item.key, mixed(draw_, 0)), attempt + 1);
+}
+
 LaidPlaces place_by_hash(const std::vector<LaidItem>& items, std::uint64_t start,
-                         std::uint64_t block_size, std::uint64_t draw) {
+                         std::uint64_t block_size, const PlaceHashes& hashes) {
   LaidPlaces p;
   p.offsets.resize(items.size());
   p.end = start;
   std::uint64_t total = 0;
-  std::vector<std::uint64_t> hashes;
+  std::vector<std::uint64_t> rank;
   for (const LaidItem& item : items) {
     total += up(item.size, kPage);
-    hashes.push_back(mixed(item.key, mixed(draw, 0)));
+    rank.push_back(hashes.order(item));
   }
   const std::uint64_t canvas = up(start + total + total * kSlackPercent / 100, block_size);
   std::vector<std::uint32_t> order(items.size());
   std::iota(order.begin(), order.end(), 0U);
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     if (items[a].size != items[b].size) return items[a].size > items[b].size;
-    return std::pair(hashes[a], a) < std::pair(hashes[b], b);
+    return std::pair(rank[a], a) < std::pair(rank[b], b);
   });
 
   FreePages free(start / kPage, canvas / kPage);
@@ -93,8 +106,8 @@ LaidPlaces place_by_hash(const std::vector<LaidItem>& items, std::uint64_t start
     p.end = std::max(p.end, offset + items[i].size);
   };
   const auto try_wishes = [&](std::uint32_t i, std::uint64_t length) {
-    for (std::uint64_t seed = 1; seed <= kWishes; ++seed) {
-      const std::uint64_t hash = mixed(hashes[i], seed) / block_size * block_size;
+    for (unsigned attempt = 0; attempt < kWishes; ++attempt) {
+      const std::uint64_t hash = hashes.wish(items[i], attempt) / block_size * block_size;
       std::uint64_t mask = std::bit_ceil(canvas) - 1;
       while (mask != 0 && (hash & mask) + length > canvas) mask >>= 1U;
       if (!free.take((hash & mask) / kPage, length / kPage)) continue;

@@ -51,6 +51,7 @@ std::vector<LaidItem> pack(const StructureFacts& f, const StructureDesign& d) {
     bundle.key = mixed(bundle.key, file.content);
     bundle.rank = std::min(bundle.rank, file.rank);
   }
+  if (f.bundle) bundle.key = *f.bundle;
   if (!bundle.members.empty()) items.push_back(std::move(bundle));
   for (std::uint32_t i = 0; i < count; ++i)
     if (f.files[i].size >= kPage) alone(i);
@@ -125,15 +126,23 @@ std::vector<std::uint64_t> index_pages(const StructureFacts& f, std::uint64_t me
 
 }  // namespace
 
+bool hashes_known(const StructureFacts& f, const StructureDesign& d, const ContentHashes* known) {
+  if (known == nullptr) return false;
+  const std::vector<LaidItem> items = pack(f, d);
+  return std::all_of(items.begin(), items.end(),
+                     [&](const LaidItem& item) { return known->order(item.key).has_value(); });
+}
+
 std::optional<Layout> lay_out(const StructureFacts& f, const StructureDesign& d,
-                              std::uint64_t metadata, const PageKeys& keys, std::uint64_t draw) {
+                              std::uint64_t metadata, const PageKeys& keys,
+                              const PlaceHashes& hashes) {
   if ((d.packing != "off" && d.packing != "page" && d.packing != "path") || d.units == "cdc")
     return std::nullopt;
   const std::vector<LaidItem> items = pack(f, d);
   Layout out;
   out.content_start = up(metadata, d.block_size);
   const LaidPlaces places =
-      d.placement == "stable" ? place_by_hash(items, out.content_start, d.block_size, draw)
+      d.placement == "stable" ? place_by_hash(items, out.content_start, d.block_size, hashes)
       : d.placement == "greedy"
           ? place_greedily(items, out.content_start, d.block_size)
           : place_in_order(items, out.content_start, d.block_size, d.placement == "launch");

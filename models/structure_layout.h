@@ -4,8 +4,9 @@
 // the same bytes there.
 //
 // Packing and placement follow docs/zarfile-format.md and are exact, with one exception: where
-// hashes of contents decide (placement "stable"), others are drawn, by `draw`, and the layout is
-// one of those that could have been. Written apart from the builder, which it is held against.
+// hashes of contents decide (placement "stable") and are not known, others are drawn, and the
+// layout is one of those that could have been. Written apart from the builder, which it is held
+// against.
 
 #include <cstdint>
 #include <optional>
@@ -42,18 +43,37 @@ struct LaidItem {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> members;  // file, offset; by offset
 };
 
+// Hashes of items, for placement "stable": those of contents that are known, drawn ones otherwise.
+class PlaceHashes {
+ public:
+  explicit PlaceHashes(const ContentHashes* known, std::uint64_t draw)
+      : known_(known), draw_(draw) {}
+  // Of items of one size the smaller number comes first.
+  std::uint64_t order(const LaidItem& item) const;
+  // Where an item wants to lie, at its attempt 0 .. 9: any number, to be masked.
+  std::uint64_t wish(const LaidItem& item, unsigned attempt) const;
+
+ private:
+  const ContentHashes* known_;
+  std::uint64_t draw_;
+};
+
 // Where items lie, and how many found no place of their own.
 struct LaidPlaces {
   std::vector<std::uint64_t> offsets;
   std::uint64_t end = 0, scrap_items = 0;
 };
 LaidPlaces place_by_hash(const std::vector<LaidItem>& items, std::uint64_t start,
-                         std::uint64_t block_size, std::uint64_t draw);
+                         std::uint64_t block_size, const PlaceHashes& hashes);
 
 // Nothing where packing or units are none of those above: packings "off", "page", "path"; units
 // "blocks", "strings". `metadata`: bytes in front.
 std::optional<Layout> lay_out(const StructureFacts& facts, const StructureDesign& design,
-                              std::uint64_t metadata, const PageKeys& keys, std::uint64_t draw);
+                              std::uint64_t metadata, const PageKeys& keys,
+                              const PlaceHashes& hashes);
+// Whether that layout has no drawn hash in it.
+bool hashes_known(const StructureFacts& facts, const StructureDesign& design,
+                  const ContentHashes* known);
 
 // A number that has nothing to do with those it is made of: the finaliser of MurmurHash3 (Appleby,
 // public domain) over their sum.

@@ -14,8 +14,8 @@ inline std::uint64_t up(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) / to * to;
 }
 
-// How often what is drawn is drawn.
-inline constexpr std::uint64_t kDraws = 24;
+// How often what is drawn is drawn; one of the numbers whose interval is exact (mean_of()).
+inline constexpr std::uint64_t kDraws = 39;
 
 // Bytes in front of the content, for so many items.
 std::uint64_t metadata_of(const StructureFacts& facts, const StructureDesign& design, double items);

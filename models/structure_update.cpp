@@ -67,9 +67,10 @@ Lacking lacking(const Layout& from, const Layout& to) {
 }  // namespace
 
 UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts& to,
-                                const StructureDesign& d,
-                                const std::vector<EditProfile>& profiles) {
-  const bool hashed = d.placement == "stable";
+                                const StructureDesign& d, const std::vector<EditProfile>& profiles,
+                                const ContentHashes* hashes) {
+  const bool hashed =
+      d.placement == "stable" && !(hashes_known(from, d, hashes) && hashes_known(to, d, hashes));
   const std::uint64_t front = metadata_of(from, d, items_of(from, d).first);
   const std::uint64_t metadata = metadata_of(to, d, items_of(to, d).first);
   DrawnEdits edits(to, profiles);
@@ -77,9 +78,10 @@ UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts
   std::vector<double> network, copied;
   std::optional<Layout> old;
   for (std::uint64_t draw = 0; draw < draws; ++draw) {
-    if (!old || hashed) old = lay_out(from, d, front, PageKeys(), draw);
+    const PlaceHashes places(hashes, draw);
+    if (!old || hashed) old = lay_out(from, d, front, PageKeys(), places);
     edits.draw(draw);
-    const auto laid = lay_out(to, d, metadata, edits, draw);
+    const auto laid = lay_out(to, d, metadata, edits, places);
     if (!old || !laid) return {};
     const Lacking l = lacking(*old, *laid);
     network.push_back(l.network), copied.push_back(l.copied);

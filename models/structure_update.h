@@ -32,7 +32,8 @@ struct UpdatePrediction {
 };
 UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts& to,
                                 const StructureDesign& design,
-                                const std::vector<EditProfile>& profiles);
+                                const std::vector<EditProfile>& profiles,
+                                const ContentHashes* hashes = nullptr);
 
 // Those whose newer file the image does not hold.
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,

@@ -97,6 +97,29 @@ TEST(StructureUpdate, PagesSurviveAsThoseOfOtherChangedFilesDid) {
   EXPECT_EQ(predict_update(from, to, design(), {stamped}).network->value, 41 * kBlock);
 }
 
+// Hashes that are known: every content wants the block of its number, then the next one.
+class InTurn : public ContentHashes {
+ public:
+  std::optional<std::uint64_t> order(std::uint64_t content) const override { return content; }
+  std::optional<std::uint64_t> wish(std::uint64_t content, unsigned attempt) const override {
+    return (content % 1000 + attempt) * kBlock;
+  }
+};
+
+TEST(StructureUpdate, KnownHashesLeaveNothingToDraw) {
+  const StructureFacts from = image({70000, 70000, 70000, 70000, 70000, 70000, 70000, 70000});
+  StructureFacts to = from;
+  change(to, 7, 70000);
+  const auto drawn = predict_update(from, to, design("stable"), {});
+  EXPECT_TRUE(drawn.copied->spread);
+  const InTurn hashes;
+  const auto known = predict_update(from, to, design("stable"), {}, &hashes);
+  EXPECT_FALSE(known.copied->spread);
+  EXPECT_EQ(known.copied->value, (1 + 2) * kBlock);  // it takes the place of its old self
+  EXPECT_TRUE(predict_structure(from, design("stable"), &hashes).scrap_items->exact);
+  EXPECT_FALSE(predict_structure(from, design("stable")).scrap_items->exact);
+}
+
 TEST(StructureUpdate, WhatTheImageItselfHoldsIsNotLearntFrom) {
   StructureFacts to = image({70000});
   EditProfile own, other;

@@ -90,6 +90,17 @@ std::vector<PlannedContent> planned_contents(const std::filesystem::path& tree,
   return all;
 }
 
+std::optional<Digest> planned_bundle(const std::filesystem::path& tree,
+                                     const Selection& selection) {
+  BuildOptions options;
+  options.packing = kPackingPath.name;
+  Planned planned(tree, selection, options);
+  auto& items = planned.plan.packed.items;
+  if (items.empty() || !items.front().small) return std::nullopt;
+  items.resize(1);  // the rest is of one content each
+  return item_digests(planned.tree, options, planned.plan).front();
+}
+
 std::vector<PlannedEntry> planned_entries(const std::filesystem::path& tree,
                                           const Selection& selection) {
   BuildOptions options;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,8 @@ PlanCounts count_plan(const std::filesystem::path& tree, const Selection& select
                       const BuildOptions& options);
 std::vector<PlannedContent> planned_contents(const std::filesystem::path& tree,
                                              const Selection& selection, bool digests);
+// SHA-256 of the bundle that packing "path" makes of the small files; nothing where there are none.
+std::optional<Digest> planned_bundle(const std::filesystem::path& tree, const Selection& selection);
 std::vector<PlannedEntry> planned_entries(const std::filesystem::path& tree,
                                           const Selection& selection);
 

@@ -1,0 +1,149 @@
+#include "harness/structure_compare.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+namespace missive::harness {
+
+namespace {
+
+using Optional = std::optional<Predicted>;
+
+// The part of a measured number that is its own: a count has no spread.
+Measured counted_as(double value) { return {value, value, value, 1, std::nullopt}; }
+
+std::string unit_of(const std::string& name) {
+  const bool number =
+      name == "units" || name == "start_blocks" || name == "scrap_items" || name == "items";
+  return number ? "1" : "B";
+}
+
+// Sums of two answers; exact when both are. What is drawn is in one of them.
+Optional sum(const Optional& a, const Optional& b) {
+  if (!a || !b) return std::nullopt;
+  Predicted s{a->value + b->value, a->exact && b->exact};
+  const Predicted& drawn = a->spread ? *a : *b;
+  if (drawn.spread) {
+    const double other = s.value - drawn.value;
+    s.spread = {drawn.spread->first + other, drawn.spread->second + other};
+  }
+  return s;
+}
+
+bool from_edits(std::string_view name) {
+  return name == "network" || name == "copied" || name == "cost";
+}
+
+constexpr std::string_view kDrawnNote = "expectation; 90 % of draws: ";
+
+std::string note_of(const Predicted& p) {
+  if (p.exact) return "exact";
+  if (!p.spread) return "expectation";
+  return fmt::format("{}{:.0f} to {:.0f}", kDrawnNote, p.spread->first, p.spread->second);
+}
+
+bool near(const Optional& p, double value, double tolerance) {
+  if (std::abs(p->value - value) <= tolerance * value) return true;
+  return p->spread && value >= p->spread->first && value <= p->spread->second;
+}
+
+std::map<std::string, Optional> by_name(const StructurePrediction& p, double content) {
+  return {{"content", Predicted{content, true}},
+          {"metadata", p.metadata},
+          {"padding", p.padding},
+          {"image", p.image},
+          {"units", p.units},
+          {"recipe", p.recipe},
+          {"tree", p.tree},
+          {"proof", p.proof},
+          {"scrap_items", p.scrap_items},
+          {"start_blocks", p.start_blocks},
+          {"start_proof", p.start_proof},
+          {"network", p.network},
+          {"copied", p.copied},
+          {"cost", sum(p.recipe, p.network ? p.network : p.image)}};
+}
+
+}  // namespace
+
+std::optional<std::pair<double, double>> drawn_interval(const Metric& m) {
+  std::pair<double, double> interval;
+  if (m.note.compare(0, kDrawnNote.size(), kDrawnNote) != 0) return std::nullopt;
+  const char* const numbers = m.note.c_str() + kDrawnNote.size();
+  if (std::sscanf(numbers, "%lf to %lf", &interval.first, &interval.second) != 2)
+    return std::nullopt;
+  return interval;
+}
+
+void compare_structure(const StructurePoint& point, const StructureSettings& settings,
+                       const StructurePrediction* predicted,
+                       const std::map<std::string, double>& counted, double content,
+                       PointResult& result) {
+  std::map<std::string, double> real = counted;
+  if (!real.empty())
+    real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
+  std::map<std::string, Optional> model;
+  if (predicted != nullptr) model = by_name(*predicted, content);
+  const bool fitted = settings.fitted(point);
+  for (const char* name : {"content", "metadata", "padding", "image", "units", "recipe", "tree",
+                           "proof", "start_blocks", "start_proof", "items", "scrap_items",
+                           "scrap_bytes", "network", "copied", "cost"}) {
+    Metric m;
+    m.name = name;
+    m.phase = "total";
+    m.unit = unit_of(name);
+    bool exact = false;
+    if (const auto at = model.find(name); at != model.end() && at->second) {
+      m.simulated = at->second->value;
+      exact = at->second->exact;
+      m.note = note_of(*at->second);
+      m.provenance = "measured";
+    }
+    if (const auto at = real.find(name); at != real.end()) m.measured = counted_as(at->second);
+    if (!m.simulated && !m.measured) continue;
+    if (m.simulated && m.measured) {
+      const double value = m.measured->median;
+      if (value != 0)
+        m.relative_error = (*m.simulated - value) / value;
+      else if (*m.simulated == 0)
+        m.relative_error = 0;
+      if (exact)
+        m.within_tolerance = *m.simulated == value;
+      else if (std::string_view(name) == "start_proof")
+        m.note = "expectation; not judged: it is given the counted gaps between the start's blocks";
+      else if (fitted && from_edits(name))
+        m.note += "; not judged: the model was fitted on this image";
+      else
+        m.within_tolerance = near(model.at(name), value, settings.tolerance);
+    }
+    result.metrics.push_back(std::move(m));
+  }
+}
+
+void summarise_structure(const StructureSettings& settings, Result& result) {
+  std::vector<double> errors;
+  std::size_t misses = 0;
+  Summary& s = result.summary;
+  for (const PointResult& point : result.points)
+    for (const Metric& m : point.metrics) {
+      if (!m.within_tolerance) continue;
+      if (m.note == "exact") {
+        s.amounts_equal = s.amounts_equal.value_or(true) && *m.within_tolerance;
+        if (!*m.within_tolerance)
+          s.amount_differences.push_back(fmt::format("{}: {}: {:.0f} predicted, {:.0f} counted",
+                                                     point.label, m.name, *m.simulated,
+                                                     m.measured->median));
+        continue;
+      }
+      errors.push_back(std::abs(m.relative_error.value_or(1)));
+      misses += !*m.within_tolerance;
+    }
+  summarise_errors(errors, s);
+  if (errors.empty()) return;
+  s.within_tolerance =
+      static_cast<double>(misses) <= (1 - settings.share) * static_cast<double>(errors.size());
+}
+
+}  // namespace missive::harness
