@@ -66,6 +66,7 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
     s.fit_images.emplace_back(p.from, p.to);
   }
   s.leave_one_out = e["leave_one_out"];
+  s.fit_recorded = e["fit_recorded"];
   s.known_hashes = e["hashes"] == "known";
   s.tolerance = e["tolerance"]["statistical"];
   s.share = e["tolerance"]["share"];

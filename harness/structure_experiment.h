@@ -26,7 +26,8 @@ struct StructureSettings : KindSettings {
   // images are shown, and not judged; or, leaving one out, predicted from the others and judged.
   std::vector<std::pair<std::string, std::string>> fit_images;
   bool leave_one_out = false;
-  bool known_hashes = true;  // of contents, for placement "stable"; else they are drawn
+  bool fit_recorded = false;  // and from real ones that ship (harness/structure_edits.h)
+  bool known_hashes = true;   // of contents, for placement "stable"; else they are drawn
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;
   bool fitted(const StructurePoint& point) const;

@@ -113,7 +113,7 @@ std::vector<EditProfile> edit_profiles(const StructureTree& from, const Structur
     const std::string a = read_whole(from.root.string() + c.path);
     const std::string b = read_whole(to.root.string() + c.path);
     EditProfile p;
-    p.content = number_of(c.digest);
+    p.content = number_of(c.digest), p.old_content = number_of(at->second.digest);
     p.resized = a.size() != b.size();
     for (std::size_t page = 0; page < b.size(); page += kPage)
       p.kept.push_back(page < a.size() && b.compare(page, kPage, a, page, kPage) == 0);

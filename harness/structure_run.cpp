@@ -7,9 +7,11 @@
 
 #include "harness/progress.h"
 #include "harness/structure_compare.h"
+#include "harness/structure_edits.h"
 #include "harness/structure_facts.h"
 #include "harness/structure_tree.h"
 #include "models/error.h"
+#include "real/gzip.h"
 #include "real/process.h"
 #include "real/zar/compare.h"
 #include "real/zar/plan_counts.h"
@@ -54,6 +56,7 @@ class StructureRun {
     } catch (const Interrupted&) {
       result_.summary.interrupted = true;
     }
+    keep_edits();
     summarise_structure(settings_, result_);
     return std::move(result_);
   }
@@ -120,6 +123,17 @@ class StructureRun {
     return at->second;
   }
 
+  // What was learnt from, for those who do not have these trees.
+  void keep_edits() const {
+    std::map<std::uint64_t, EditProfile> found;
+    for (const auto& [image, edits] : edits_)
+      for (const EditProfile& edit : edits) found.emplace(edit.content, edit);
+    if (found.empty()) return;
+    std::vector<EditProfile> all;
+    for (auto& [content, edit] : found) all.push_back(std::move(edit));
+    write_gzip(options_.out / "edits.gz", edits_text(all));
+  }
+
   // How the files of the images that are fitted on changed: those of invented updates for invented
   // ones, others for others; and not what the image itself holds, unless it is one of them. What
   // several of them hold counts once.
@@ -128,6 +142,9 @@ class StructureRun {
     const auto [at, fresh] = profiles_.try_emplace({p.from, p.to});
     if (!fresh) return at->second;
     std::map<std::uint64_t, EditProfile> found;
+    if (settings_.fit_recorded && !invented(p.to))
+      for (EditProfile& edit : read_edits(recorded_edits()))
+        found.emplace(edit.content, std::move(edit));
     for (const auto& [from, to] : settings_.fit_images) {
       const bool itself = from == p.from && to == p.to;
       if (invented(to) != invented(p.to) || (itself && settings_.leave_one_out)) continue;

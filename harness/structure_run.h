@@ -7,7 +7,9 @@
 
 namespace missive::harness {
 
-// As run_launch(): a tree this host cannot have is listed in summary.not_available.
+// As run_launch(): a tree this host cannot have is listed in summary.not_available. What the model
+// of updates learnt from these trees is left in the results as edits.gz
+// (harness/structure_edits.h).
 Result run_structure(const Experiment& experiment, const RunOptions& options);
 
 }  // namespace missive::harness

@@ -91,11 +91,14 @@ UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts
 
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,
                                    const StructureFacts& to) {
-  std::unordered_set<std::uint64_t> own;
-  for (const FileFact& file : to.files) own.insert(file.content);
+  std::unordered_set<std::uint64_t> own, own_old;
+  for (const FileFact& file : to.files) {
+    own.insert(file.content);
+    if (file.change == FileChange::changed) own_old.insert(file.old_content);
+  }
   std::vector<EditProfile> others;
   for (const EditProfile& p : profiles)
-    if (!own.contains(p.content)) others.push_back(p);
+    if (!own.contains(p.content) && !own_old.contains(p.old_content)) others.push_back(p);
   return others;
 }
 

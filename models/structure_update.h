@@ -20,7 +20,7 @@ namespace missive {
 
 // How one file changed: which of its pages the older one has at the same place.
 struct EditProfile {
-  std::uint64_t content = 0;  // FileFact::content of the newer
+  std::uint64_t content = 0, old_content = 0;  // FileFact::content of the newer and of the older
   bool resized = false;
   std::vector<bool> kept;  // of a page or more
 };
@@ -35,7 +35,7 @@ UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts
                                 const std::vector<EditProfile>& profiles,
                                 const ContentHashes* hashes = nullptr);
 
-// Those whose newer file the image does not hold.
+// Those whose newer file the image does not hold, nor another successor of the older one.
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,
                                    const StructureFacts& to);
 

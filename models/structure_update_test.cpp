@@ -122,9 +122,11 @@ TEST(StructureUpdate, KnownHashesLeaveNothingToDraw) {
 
 TEST(StructureUpdate, WhatTheImageItselfHoldsIsNotLearntFrom) {
   StructureFacts to = image({70000});
-  EditProfile own, other;
+  change(to, 0, 70000);
+  EditProfile own, elsewhere, other;
   own.content = to.files[0].content, other.content = 99;
-  const auto left = of_others({own, other}, to);
+  elsewhere.content = 98, elsewhere.old_content = to.files[0].old_content;  // of another version
+  const auto left = of_others({own, elsewhere, other}, to);
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].content, 99u);
 }
