@@ -246,6 +246,17 @@ TEST(StructureExperiment, LeavingOneOutAllAreJudgedAndNoneLearntFromItself) {
   EXPECT_EQ(predicted(one, 1), predicted(none, 1));
 }
 
+TEST(StructureExperiment, HashesAreKnownUnlessTheyAreToBeDrawn) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "placement", "images": ["list:xterm"], "placements": ["stable"])";
+  const Result known = run(body, out), drawn = run(body + R"(, "hashes": "drawn")", out);
+  const auto& scrap = metric(known.points[0], "scrap_items");
+  EXPECT_EQ(scrap.note, "exact");
+  EXPECT_EQ(*scrap.simulated, scrap.measured->median);
+  EXPECT_TRUE(drawn_interval(metric(drawn.points[0], "scrap_items")).has_value());
+}
+
 TEST(StructureExperiment, CoverageCountsWhatIntervalsHold) {
   const std::string body =
       R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm~2"],
