@@ -79,15 +79,22 @@ class Walk:
         return max(r.end for r in self.records) - min(r.start for r in self.records)
 
     def phases(self) -> dict[str, float]:
-        """Seconds of each phase: the length of the union of its steps' intervals."""
-        times: dict[str, float] = {}
-        for phase in dict.fromkeys(r.phase for r in self.records):
-            reached, length = float("-inf"), 0.0
-            for r in sorted((r for r in self.records if r.phase == phase), key=lambda r: r.start):
-                length += max(0.0, r.end - max(r.start, reached))
-                reached = max(reached, r.end)
-            times[phase] = length
+        """Seconds of each phase: the length of the union of its steps' intervals, without what a later phase hides.
+
+        Phase ``background`` is counted whole, and hides nothing (``phase_time`` in models/plan.h)."""
+        order = [p for p in dict.fromkeys(r.phase for r in self.records) if p != "background"]
+        times = {phase: self._covered(order[i:]) - self._covered(order[i + 1 :]) for i, phase in enumerate(order)}
+        if any(r.phase == "background" for r in self.records):
+            times["background"] = self._covered(["background"])
         return times
+
+    def _covered(self, phases: Sequence[str]) -> float:
+        """Length of the union of the intervals of steps in ``phases``, in seconds."""
+        reached, length = float("-inf"), 0.0
+        for r in sorted((r for r in self.records if r.phase in phases), key=lambda r: r.start):
+            length += max(0.0, r.end - max(r.start, reached))
+            reached = max(reached, r.end)
+        return length
 
     def frame(self) -> pandas.DataFrame:
         """One row per step: ``step``, ``phase``, ``place``, ``start``, ``end`` in seconds."""

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -54,10 +55,16 @@ class Exchange {
       : socket_(socket), deadline_(limit), where_(std::string("cache: ") + name) {
     if (!socket_) throw RunError(where_ + ": the connection was given up after an error");
     guarded([&] {
-      wire::send_message(socket_.get(), request, payload, -1, deadline_, where_);
-      wire::send_bytes(socket_.get(), body, deadline_, where_);
+      std::exception_ptr cut;
+      try {
+        wire::send_message(socket_.get(), request, payload, -1, deadline_, where_);
+        wire::send_bytes(socket_.get(), body, deadline_, where_);
+      } catch (const RunError&) {  // a cache that refuses need not take the rest: see what it said
+        cut = std::current_exception();
+      }
       answer_ =
           wire::receive_message(socket_.get(), request == Message::get_sealed, deadline_, where_);
+      if (cut && answer_.type != Message::error) std::rethrow_exception(cut);
       if (answer_.type == Message::error) throw RunError(where_ + ": " + text_of(answer_.payload));
       if (answer_.type != wire::reply_to(request)) malformed();
     });
