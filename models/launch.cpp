@@ -162,7 +162,8 @@ void verify(Chain& chain, const LaunchScenario& s) {
 // both of them afterwards, the two share the whole of the work: each has half of this.
 std::vector<Demand> name_ahead(const ImageFacts& image, std::uint64_t threads) {
   const auto share = [&](std::uint64_t n) { return (n + threads - 1) / threads; };
-  return {items("fuse_directory", share(image.directories)), items("fuse_list", share(image.listed)),
+  return {items("fuse_directory", share(image.directories)),
+          items("fuse_list", share(image.listed)),
           items("fuse_lookup", share(image.links))};  // a link is one round trip as well
 }
 
@@ -170,8 +171,7 @@ std::vector<Demand> name_ahead(const ImageFacts& image, std::uint64_t threads) {
 // real/launch/background.h.
 Step put_ahead(const LaunchScenario& s) {
   const ImageFacts& image = s.image;
-  Step ahead = step("background.ahead", Phase::background, Place::launcher,
-                    name_ahead(image, 1));
+  Step ahead = step("background.ahead", Phase::background, Place::launcher, name_ahead(image, 1));
   check_blocks(ahead, s, image.run_blocks);
   ahead.amounts = {};  // the file server may be the one to check them; see the rest
   // By one thread; the cost is that of two.

@@ -26,8 +26,7 @@ const std::vector<CostModel>& launch_costs() {
       // Launcher: process and boot block.
       model("boot_block_check", kCall, "Ed25519 verification and parsing of one boot block",
             "RFC 8032: one signature over a short message"),
-      model("picoprocess_create", kCall,
-            "one picoprocess cloned",
+      model("picoprocess_create", kCall, "one picoprocess cloned",
             "clone3(2): the launcher's page tables copied, a mount and a pid namespace"),
       model("picoprocess_prepare", kCall,
             "its other namespaces, private mounts and devices, made in it beside the launcher",

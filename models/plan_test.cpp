@@ -57,9 +57,10 @@ TEST(Plan, PhaseTimeIsTheUnionOfItsIntervals) {
 }
 
 TEST(Plan, PhasesThatRunAtOnceAddUpToTheTotal) {
-  const std::vector<Record> records{record(Phase::create, 0, 10), record(Phase::create, 10, 45),
-                                    record(Phase::lookup, 12, 20), record(Phase::verify, 20, 40),
-                                    record(Phase::boot, 45, 60), record(Phase::background, 5, 90)};
+  const std::vector<Record> records{
+      record(Phase::create, 0, 10),  record(Phase::create, 10, 45),
+      record(Phase::lookup, 12, 20), record(Phase::verify, 20, 40),
+      record(Phase::boot, 45, 60),   record(Phase::background, 5, 90)};
   EXPECT_EQ(phase_time(records, Phase::create).count(), 10 + 2 + 5);
   EXPECT_EQ(phase_time(records, Phase::lookup).count(), 8);
   EXPECT_EQ(phase_time(records, Phase::verify).count(), 20);

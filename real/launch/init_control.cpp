@@ -180,14 +180,13 @@ std::int64_t await_prepared(InitProcess& process) {
   const Report report = await_report(process.control, process.who);
   if (report.step == Step::namespaces) throw_refused(process.who, report.error);
   if (report.step != Step::none) {
-    throw RunError(process.who + ": " + describe(report.step) + ": " +
-                   std::strerror(report.error));
+    throw RunError(process.who + ": " + describe(report.step) + ": " + std::strerror(report.error));
   }
   return process.prepared_ns = report.at_ns;
 }
 
-void start_application(InitProcess& process, const UniqueFd* root,
-                       const Environment& environment, int output, int log) {
+void start_application(InitProcess& process, const UniqueFd* root, const Environment& environment,
+                       int output, int log) {
   UniqueFd display;
   if (root != nullptr && !environment.x11_socket.empty()) {
     display = clone_mount(environment.x11_socket);

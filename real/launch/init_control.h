@@ -32,8 +32,8 @@ std::int64_t await_prepared(InitProcess& process);
 // Has it start the application, once it has prepared itself; returns when exec has succeeded.
 // `root` is null when it was placed during preparation. Throws InputError (command too long, NUL)
 // or what await_prepared() does.
-void start_application(InitProcess& process, const UniqueFd* root,
-                       const Environment& environment, int output, int log);
+void start_application(InitProcess& process, const UniqueFd* root, const Environment& environment,
+                       int output, int log);
 
 // Ends init and with it (full confinement) every process of its pid namespace; waits for it.
 void kill_init(InitProcess& process) noexcept;

@@ -230,8 +230,7 @@ class Launch {
     a[Amount::files_delivered] = delivered.files;
     a[Amount::bytes_delivered] = delivered.bytes;
     watch.mark("boot.deliver", Phase::boot, Place::launcher, a);
-    if (lazy_)
-      background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
+    if (lazy_) background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
     await_process(watch);
     try {
       start(watch, root);

@@ -42,9 +42,9 @@ class Picoprocess {
  public:
   // Once per program, before the first create(): what all of them share.
   static void prepare_program();
-  // Clones the process and returns; there it makes its other namespaces and its private mounts, then
-  // waits for start(). Throws NotAvailable when this user may not (says what is missing), RunError
-  // otherwise.
+  // Clones the process and returns; there it makes its other namespaces and its private mounts,
+  // then waits for start(). Throws NotAvailable when this user may not (says what is missing),
+  // RunError otherwise.
   static Picoprocess create();
   Picoprocess(Picoprocess&&) noexcept;
   Picoprocess& operator=(Picoprocess&&) noexcept;

@@ -122,7 +122,8 @@ void fuse_list(BenchBed& bed, Sampler& sample) {
   }
 }
 
-// As many files, runs and entries in many directories and in one: the difference is the directories.
+// As many files, runs and entries in many directories and in one: the difference is the
+// directories.
 void fuse_directory(BenchBed& bed, Sampler& sample) {
   const zar::Image one = bed.image("one-directory").open();
   const zar::Image many = bed.image("many-directories").open();
