@@ -1,9 +1,8 @@
 #pragma once
 // The launch of one application from an untrusted cache, as a plan. docs/models.md draws it.
 //
-//   create      boot block check, picoprocess               (launcher; it prepares itself beside
-//   all
-//               that follows until the application's start)
+//   create      boot block check, picoprocess               (launcher; the picoprocess prepares
+//               itself beside all that follows, until the application's start)
 //   lookup      connect, ask the cache what it has          (launcher, cache)
 //   fetch       recipe, then missing blocks by batches      (cache, origin; cold and warm only)
 //   assemble    blocks into one sealed memory file          (cache; cold and warm only)

@@ -231,8 +231,8 @@ class Launch {
     a[Amount::bytes_delivered] = delivered.bytes;
     watch.mark("boot.deliver", Phase::boot, Place::launcher, a);
     if (lazy_) background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
-    await_process(watch);
     try {
+      await_process(watch);
       start(watch, root);
     } catch (const RunError&) {
       // A refused block is the reason behind whatever this says; complete() tells.
