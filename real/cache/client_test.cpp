@@ -16,6 +16,7 @@
 #include "real/cache/little_endian.h"
 #include "real/cache/server.h"
 #include "real/cache/wire.h"
+#include "real/error_testing.h"
 #include "real/origin/test_image.h"
 
 namespace missive::cache {
@@ -74,18 +75,6 @@ void send_raw(int socket, const std::string& bytes) {
   ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "not one line";
-    return e.what();
-  }
-  ADD_FAILURE() << "no RunError";
-  return {};
-}
-
 const zar::Digest kImage{};
 
 TEST(CacheClient, SaysWhenNobodyListens) {
@@ -125,6 +114,18 @@ TEST(CacheClient, SaysWhenTheCacheGoesAwayMidRequest) {
   const ScriptedCache closing([](int socket, Message) { ::shutdown(socket, SHUT_RDWR); });
   Client client = closing.client();
   EXPECT_THAT(error_of([&] { client.fetch(kImage); }), HasSubstr("connection was lost"));
+}
+
+TEST(CacheClient, HearsARefusalAlthoughItsRequestWasCut) {
+  ScriptedCache cache([](int socket, Message) {
+    const std::string text = "too many";
+    const auto bytes = std::as_bytes(std::span(text));
+    answer(socket, Message::error, Bytes(bytes.begin(), bytes.end()));
+    ::shutdown(socket, SHUT_RDWR);  // without the record, which no socket's buffer holds
+  });
+  Client client = cache.client();
+  const Bytes record(64 << 20);
+  EXPECT_THAT(error_of([&] { client.put_block_tags(kImage, record); }), HasSubstr("too many"));
 }
 
 TEST(CacheClient, QuotesTheCachesOwnErrorInOneBoundedLine) {

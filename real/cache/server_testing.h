@@ -16,6 +16,7 @@
 #include "models/error.h"
 #include "real/cache/client.h"
 #include "real/cache/server.h"
+#include "real/error_testing.h"
 #include "real/fd.h"
 #include "real/origin/server.h"
 #include "real/origin/test_image.h"
@@ -27,19 +28,6 @@ using origin::TestImage;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 using Bytes = std::vector<std::byte>;
-
-// What it says, in one line.
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "not one line";
-    return e.what();
-  }
-  ADD_FAILURE() << "no RunError";
-  return {};
-}
 
 // A cache at one place, which a test starts as it likes.
 class Cache : public testing::Test {

@@ -14,6 +14,7 @@
 #include "models/error.h"
 #include "real/cache/disk.h"
 #include "real/child_process.h"
+#include "real/error_testing.h"
 #include "real/origin/test_image.h"
 #include "real/zar/recipe.h"
 
@@ -47,17 +48,6 @@ std::vector<std::byte> given(const Store& store, std::uint64_t i) {
   EXPECT_TRUE(read_at(fd.get(), bytes, 0, "test"));
   EXPECT_EQ(size_of(fd.get(), "test"), kBlock);
   return bytes;
-}
-
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
 }
 
 void overwrite(const fs::path& file, std::uint64_t at, const std::string& bytes) {
@@ -99,13 +89,14 @@ TEST(Store, RefusesWhatItDoesNotHold) {
 TEST(Store, IsOpenInOneProcessAtATime) {
   const TemporaryDirectory dir;
   const Store store(dir.path(), {});
-  EXPECT_THAT(error_of([&] { Store(dir.path(), {}); }), HasSubstr("in use by another process"));
+  EXPECT_THAT(error_of<Error>([&] { Store(dir.path(), {}); }),
+              HasSubstr("in use by another process"));
 }
 
 TEST(Store, SaysWhenItIsNotAStore) {
   const TemporaryDirectory dir;
   std::ofstream(dir.path() / "blocks.index") << std::string(100, 'x');
-  EXPECT_THAT(error_of([&] { Store(dir.path(), {}); }), HasSubstr("not a store"));
+  EXPECT_THAT(error_of<Error>([&] { Store(dir.path(), {}); }), HasSubstr("not a store"));
   EXPECT_THROW(Store("/proc/no/such/place", {}), RunError);
 }
 
@@ -219,7 +210,7 @@ TEST(Store, StaysConsistentAtItsLimit) {
   {
     Store store(dir.path(), {.disk_limit = limit});
     for (int i = 0; i < 3; ++i) put(store, i);
-    EXPECT_THAT(error_of([&] { put(store, 3); }), HasSubstr("its limit is"));
+    EXPECT_THAT(error_of<Error>([&] { put(store, 3); }), HasSubstr("its limit is"));
     put(store, 2);  // there already: no room needed
     const std::vector<std::byte> small(20);
     store.put(zar::sha256(small), small);
@@ -242,7 +233,7 @@ TEST(Store, StaysConsistentOnAFullDisk) {
   std::uint64_t kept = 0;
   {
     Store store(dir.path() / "store", {});
-    EXPECT_THAT(error_of([&] {
+    EXPECT_THAT(error_of<Error>([&] {
                   for (;; ++kept) put(store, kept);
                 }),
                 HasSubstr("the disk is full"));

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "models/error.h"
+#include "real/error_testing.h"
 #include "real/origin/scripted_server.h"
 #include "real/origin/server.h"
 #include "real/origin/test_image.h"
@@ -21,18 +22,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 constexpr auto kPatience = milliseconds(10'000);
-
-// The message of the RunError that `call` must throw.
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    EXPECT_EQ(std::string(e.what()).find('\n'), std::string::npos) << "not one line";
-    return e.what();
-  }
-  ADD_FAILURE() << "no RunError";
-  return {};
-}
 
 void ignore(const zar::Digest&, std::span<const std::byte>) {}
 
