@@ -29,10 +29,6 @@ namespace missive::launch {
 namespace {
 
 const std::string kWhat = "delivery erofs";
-// Of what was not asked for ahead, or not yet. A read wakes another thread and is woken by it,
-// which costs more than copying this much; with the usual 128 KiB an application that reads 125 MiB
-// in one go took twice as long.
-constexpr std::size_t kReadAhead = std::size_t{512} << 10;
 
 // What the kernel does not take costs time later, nothing else.
 void ask_ahead(const zar::Image& image, const UniqueFd& root, const std::stop_token& stop) {
@@ -56,8 +52,8 @@ class ErofsDelivery : public Delivery {
     const ErofsView view = make_erofs_view(ImageTree(image));
     UniqueFd content = sealed_file_behind(image.data());
     if (!content) content = sealed_file_of(image.data(), "image");
-    const LoopDevice names = LoopDevice::over(view.file.get(), kReadAhead, kWhat);
-    const LoopDevice pages = LoopDevice::over(content.get(), kReadAhead, kWhat);
+    const LoopDevice names = LoopDevice::over(view.file.get(), kWhat);
+    const LoopDevice pages = LoopDevice::over(content.get(), kWhat);
     UniqueFd mount =
         new_mount("erofs", {{"source", names.path()}, {"device", pages.path()}, {"ro", ""}},
                   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 
@@ -19,7 +18,7 @@ constexpr int kAttempts = 64;  // another process may take the free device first
 
 }  // namespace
 
-LoopDevice LoopDevice::over(int file, std::size_t read_ahead, const std::string& what) {
+LoopDevice LoopDevice::over(int file, const std::string& what) {
   const UniqueFd control(::open(kControl, O_RDWR | O_CLOEXEC));
   if (!control) throw NotAvailable(what + ": " + kControl + ": " + std::strerror(errno));
   loop_config config{};
@@ -32,11 +31,8 @@ LoopDevice LoopDevice::over(int file, std::size_t read_ahead, const std::string&
     const std::string path = "/dev/loop" + std::to_string(number);
     UniqueFd device(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!device) throw NotAvailable(what + ": " + path + ": " + std::strerror(errno));
-    if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) {
-      // In sectors of 512 bytes; a failure costs time only.
-      ::ioctl(device.get(), BLKRASET, static_cast<unsigned long>(read_ahead / 512));
+    if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0)
       return LoopDevice(std::move(device), path);
-    }
     if (errno != EBUSY) throw_errno(what + ": " + path);
   }
   throw RunError(what + ": every free loop device was taken by somebody else");

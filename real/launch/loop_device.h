@@ -2,7 +2,6 @@
 // A file as a read-only block device: loop(4). For file systems that the kernel mounts from block
 // devices alone; the device reads from the file's own pages, a memory file's included.
 
-#include <cstddef>
 #include <string>
 
 #include "real/fd.h"
@@ -11,10 +10,11 @@ namespace missive::launch {
 
 class LoopDevice {
  public:
-  // Over all of `file`, in sectors of a page, `read_ahead` bytes at a time. The device goes by
-  // itself once this object and all mounts of it have gone (LO_FLAGS_AUTOCLEAR). Throws
-  // NotAvailable (no loop devices for this user) or RunError; `what` begins the message.
-  static LoopDevice over(int file, std::size_t read_ahead, const std::string& what);
+  // Over all of `file`, in sectors of a page. The device goes by itself once this object and all
+  // mounts of it have gone (LO_FLAGS_AUTOCLEAR), whatever ends their owners. Its read-ahead is left
+  // as the host has it: that setting belongs to the device's number, and would outlive this use.
+  // Throws NotAvailable (no loop devices for this user) or RunError; `what` begins the message.
+  static LoopDevice over(int file, const std::string& what);
 
   const std::string& path() const { return path_; }  // "/dev/loop3"
 
