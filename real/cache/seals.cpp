@@ -1,5 +1,8 @@
 #include "real/cache/seals.h"
 
+#include <cerrno>
+#include <thread>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -10,6 +13,7 @@ namespace missive::cache {
 namespace {
 
 constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+constexpr std::chrono::milliseconds kBetweenAttempts(10);
 
 }  // namespace
 
@@ -30,8 +34,13 @@ void require_sealed(int fd, std::uint64_t length, const std::string& where) {
   }
 }
 
-void seal(int fd, const std::string& where) {
-  if (::fcntl(fd, F_ADD_SEALS, kNeeded | F_SEAL_SEAL) != 0) throw_errno(where + ": cannot seal");
+void seal(int fd, const std::string& where, std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (::fcntl(fd, F_ADD_SEALS, kNeeded | F_SEAL_SEAL) != 0) {
+    if (errno != EBUSY || std::chrono::steady_clock::now() >= end)
+      throw_errno(where + ": cannot seal");
+    std::this_thread::sleep_for(kBetweenAttempts);
+  }
 }
 
 }  // namespace missive::cache

@@ -1,6 +1,7 @@
 #pragma once
 // Seals of a memfd: why a verifier may read shared memory of a process that it does not trust.
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -14,8 +15,12 @@ namespace missive::cache {
 // seal is never taken off again.
 void require_sealed(int fd, std::uint64_t length, const std::string& where);
 
-// Puts the three seals and F_SEAL_SEAL on. Throws RunError; EBUSY means that a writable shared
-// mapping still exists.
-void seal(int fd, const std::string& where);
+// Puts the three seals and F_SEAL_SEAL on. The kernel refuses (EBUSY) while a writable shared
+// mapping exists or somebody holds a reference to a page, which may be the kernel itself, moving or
+// writing pages of a busy machine; it waits some 150 ms for those to go (mm/memfd.c,
+// memfd_wait_for_pins). A longer while is therefore no error yet: this asks again until `patience`
+// is over. Throws RunError.
+void seal(int fd, const std::string& where,
+          std::chrono::milliseconds patience = std::chrono::seconds(3));
 
 }  // namespace missive::cache

@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
+#include <thread>
+
 #include "models/error.h"
 #include "real/fd.h"
 #include "real/origin/test_image.h"
@@ -77,9 +80,28 @@ TEST(Seals, AWritableMappingPreventsSealing) {
   const UniqueFd fd = memory(0);
   void* const p = ::mmap(nullptr, kLength, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   ASSERT_NE(p, MAP_FAILED);
-  EXPECT_THROW(seal(fd.get(), "test"), RunError);
+  EXPECT_THROW(seal(fd.get(), "test", std::chrono::milliseconds(20)), RunError);
   ::munmap(p, kLength);
   EXPECT_NO_THROW(seal(fd.get(), "test"));
+}
+
+// A page in a pipe is a page in use: longer than the kernel waits by itself.
+TEST(Seals, SealingWaitsForPagesInUse) {
+  const UniqueFd fd = memory(0);
+  ASSERT_EQ(::pwrite(fd.get(), "x", 1, 0), 1);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  UniqueFd out(ends[0]), in(ends[1]);
+  loff_t offset = 0;
+  ASSERT_EQ(::splice(fd.get(), &offset, in.get(), nullptr, 4096, 0), 4096);
+  EXPECT_THROW(seal(fd.get(), "test", std::chrono::milliseconds(0)), RunError);
+  std::jthread reader([&out, &in] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    out.reset();
+    in.reset();
+  });
+  EXPECT_NO_THROW(seal(fd.get(), "test"));
+  EXPECT_EQ(refusal(fd.get()), "accepted");
 }
 
 }  // namespace
