@@ -97,6 +97,10 @@ void FuseSession::run(int cpu) {
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
   ::prctl(PR_SET_NAME, "missive-fuse");
+  // Woken for a request from another CPU, it must not take this one from who runs here (sched(7),
+  // SCHED_BATCH); who asks from here sleeps, and leaves the CPU to it. A failure costs time only.
+  const sched_param none{};
+  ::pthread_setschedparam(::pthread_self(), SCHED_BATCH, &none);
   if (cpu >= 0) {
     cpu_set_t here;
     CPU_ZERO(&here);
