@@ -40,16 +40,15 @@ std::optional<std::uint32_t> resolve_link(const ImageTree& tree, std::uint32_t l
   return resolve(tree, link, links_left);
 }
 
-Ahead plan_ahead(const ImageTree& tree) {
+Ways plan_ways(const ImageTree& tree) {
   const auto& entries = tree.image().entries();
-  Ahead ahead;
-  ahead.runs = coalesced_runs(tree.image());
+  Ways ways;
   std::vector<bool> wanted(entries.size(), false);
   const auto want = [&](std::uint32_t at) {
     for (; !wanted[at]; at = tree.parent(at)) wanted[at] = true;
   };
-  if (!ahead.runs.empty()) want(0);
-  for (const CoalescedRun& run : ahead.runs) want(run.entry);
+  if (!tree.image().launch_runs().empty()) want(0);
+  for (const zar::LaunchRun& run : tree.image().launch_runs()) want(run.entry);
 
   std::vector<LinkAhead> all;
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
@@ -62,15 +61,19 @@ Ahead plan_ahead(const ImageTree& tree) {
     if (entries[each.end].kind == Kind::file && wanted[each.end]) want(tree.parent(each.link));
   }
   for (const LinkAhead& each : all) {
-    if (wanted[each.end] && wanted[tree.parent(each.link)]) ahead.links.push_back(each);
+    if (wanted[each.end] && wanted[tree.parent(each.link)]) ways.links.push_back(each);
   }
-
-  std::vector<std::uint32_t> position(entries.size(), 0);
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
-    if (!wanted[i] || entries[i].kind != Kind::directory) continue;
-    position[i] = static_cast<std::uint32_t>(ahead.directories.size());
-    ahead.directories.push_back(i);
+    if (wanted[i] && entries[i].kind == Kind::directory) ways.directories.push_back(i);
   }
+  return ways;
+}
+
+Ahead plan_ahead(const ImageTree& tree) {
+  Ahead ahead{plan_ways(tree), coalesced_runs(tree.image()), {}};
+  std::vector<std::uint32_t> position(tree.image().entries().size(), 0);
+  for (std::uint32_t i = 0; i < ahead.ways.directories.size(); ++i)
+    position[ahead.ways.directories[i]] = i;
   const auto place = [&](const CoalescedRun& run) { return position[tree.parent(run.entry)]; };
   std::stable_sort(
       ahead.runs.begin(), ahead.runs.end(),
@@ -79,10 +82,9 @@ Ahead plan_ahead(const ImageTree& tree) {
   return ahead;
 }
 
-std::uint64_t entries_listed(const ImageTree& tree, const Ahead& ahead) {
+std::uint64_t entries_listed(const ImageTree& tree, const Ways& ways) {
   std::uint64_t entries = 0;
-  for (const std::uint32_t directory : ahead.directories)
-    entries += tree.children(directory).size();
+  for (const std::uint32_t directory : ways.directories) entries += tree.children(directory).size();
   return entries;
 }
 

@@ -15,22 +15,29 @@ struct LinkAhead {
   std::uint32_t link = 0, end = 0;  // entries: the symbolic link, and where it leads
 };
 
-struct Ahead {
+// By which names the start comes to its files.
+struct Ways {
   // Directories on the way to a file with launch runs, or to a symbolic link that leads to one;
   // parents before children.
   std::vector<std::uint32_t> directories;
   // Symbolic links in these directories that lead to such a file or to one of the directories.
   std::vector<LinkAhead> links;
-  // The launch runs, in the order in which their files' directories come above.
+};
+
+Ways plan_ways(const ImageTree& tree);
+
+struct Ahead {
+  Ways ways;
+  // The launch runs, in the order in which their files' directories come in `ways`.
   std::vector<CoalescedRun> runs;
-  // runs[i]'s directory is directories[j] with j < listed_before[i].
+  // runs[i]'s directory is ways.directories[j] with j < listed_before[i].
   std::vector<std::uint32_t> listed_before;
 };
 
 Ahead plan_ahead(const ImageTree& tree);
 
-// Entries that listing Ahead::directories names, without "." and "..".
-std::uint64_t entries_listed(const ImageTree& tree, const Ahead& ahead);
+// Entries that listing Ways::directories names, without "." and "..".
+std::uint64_t entries_listed(const ImageTree& tree, const Ways& ways);
 
 // The file or directory at which a symbolic link ends, within the image; nothing when it leads
 // nowhere in it, or through more than 40 links (path_resolution(7)).

@@ -281,6 +281,11 @@ TEST_F(FuseTest, RunsByTouchAreTheSamePagesInTheStartsOwnOrder) {
       EXPECT_TRUE(pages.insert({run.entry, at / 4096}).second) << "twice";
   }
   EXPECT_EQ(bytes, launch_run_bytes(image));
+  // Pages 3..22 and 10..49 of one file, recorded one after the other: in windows of 16 pages.
+  std::vector<std::uint64_t> large;
+  for (const CoalescedRun& run : touched)
+    if (image.entries()[run.entry].path == "/data/large") large.push_back(run.offset / 4096);
+  EXPECT_THAT(large, ElementsAre(3, 16, 32, 48));
   for (const CoalescedRun& run : coalesced_runs(image))
     for (std::uint64_t at = run.offset; at < run.offset + run.bytes; at += 4096)
       EXPECT_TRUE(pages.contains({run.entry, at / 4096}));
@@ -324,15 +329,15 @@ TEST(PlanAhead, ListsTheWayToEachRunAndTheLinksToThem) {
   const ImageTree tree(image);
   const Ahead ahead = plan_ahead(tree);
   std::vector<std::string> directories, links;
-  for (const auto index : ahead.directories) {
+  for (const auto index : ahead.ways.directories) {
     directories.emplace_back(image.entries()[index].path);
   }
-  for (const auto index : ahead.links) links.emplace_back(image.entries()[index.link].path);
+  for (const auto index : ahead.ways.links) links.emplace_back(image.entries()[index.link].path);
   EXPECT_THAT(directories, ElementsAre("/", "/data"));
   EXPECT_THAT(links, ElementsAre("/data/link"));
   ASSERT_EQ(ahead.runs.size(), ahead.listed_before.size());
   for (std::size_t i = 0; i < ahead.runs.size(); ++i) {
-    EXPECT_EQ(ahead.directories[ahead.listed_before[i] - 1], tree.parent(ahead.runs[i].entry));
+    EXPECT_EQ(ahead.ways.directories[ahead.listed_before[i] - 1], tree.parent(ahead.runs[i].entry));
   }
 }
 

@@ -283,7 +283,7 @@ class FuseDelivery : public Delivery {
 
   std::uint64_t put_ahead(const std::stop_token& stop) override {
     const ImageTree& tree = server_.tree();
-    WayAhead way(*this, plan_ahead(tree));
+    WayAhead way(*this, plan_ways(tree));
     std::uint64_t bytes = 0;
     for (const CoalescedRun& run : runs_by_touch(tree.image())) {
       if (stop.stop_requested()) break;
@@ -307,9 +307,9 @@ class FuseDelivery : public Delivery {
   // Everything by which a start finds a file, put ahead just before the file itself.
   class WayAhead {
    public:
-    WayAhead(FuseDelivery& delivery, const Ahead& ahead)
+    WayAhead(FuseDelivery& delivery, const Ways& ways)
         : delivery_(delivery), known_(delivery.server_.tree().image().entries().size(), false) {
-      for (const LinkAhead& each : ahead.links) links_to_.emplace(each.end, each.link);
+      for (const LinkAhead& each : ways.links) links_to_.emplace(each.end, each.link);
     }
     // The directories above `entry`, and all links that lead to it or to one of these.
     void lead_to(std::uint32_t entry) {
@@ -364,12 +364,12 @@ class FuseDelivery : public Delivery {
     {
       Finish second{listed, {}};
       if (std::thread::hardware_concurrency() > 1) second.thread = std::thread(push);
-      for (const std::uint32_t directory : ahead.directories) {
+      for (const std::uint32_t directory : ahead.ways.directories) {
         list(server_.mount(), directory);
         ++listed;
         listed.notify_one();
       }
-      for (const LinkAhead& each : ahead.links) read_link(server_.mount(), each.link);
+      for (const LinkAhead& each : ahead.ways.links) read_link(server_.mount(), each.link);
       push();
     }
     if (failed) refuse_store();

@@ -32,8 +32,8 @@ std::span<const std::uint32_t> ImageTree::children(std::uint32_t directory) cons
 }
 
 std::string_view ImageTree::name(std::uint32_t index) const {
-  const std::string_view path = image_.entries()[index].path;
-  return path.substr(path.rfind('/') + 1);
+  const std::size_t above = image_.entries()[parents_[index]].path.size();
+  return image_.entries()[index].path.substr(above == 1 ? 1 : above + 1);
 }
 
 std::optional<std::uint32_t> ImageTree::child(std::uint32_t directory,

@@ -1,7 +1,7 @@
 #include "real/launch/launch_runs.h"
 
 #include <algorithm>
-#include <map>
+#include <bit>
 #include <utility>
 
 namespace missive::launch {
@@ -48,24 +48,43 @@ std::vector<CoalescedRun> coalesced_runs(const zar::Image& image, std::uint32_t 
 }
 
 std::vector<CoalescedRun> runs_by_touch(const zar::Image& image) {
-  constexpr std::uint64_t kWindow = 65536;
-  using Window = std::pair<std::uint32_t, std::uint64_t>;  // entry, number
-  std::map<Window, std::vector<CoalescedRun>> windows;
-  for (const CoalescedRun& run : coalesced_runs(image))
-    for (std::uint64_t at = run.offset; at < run.offset + run.bytes;) {
-      const std::uint64_t end = std::min(run.offset + run.bytes, (at / kWindow + 1) * kWindow);
-      windows[{run.entry, at / kWindow}].push_back({run.entry, at, end - at});
-      at = end;
+  // A starting application waits for this: bits instead of a sort.
+  using Pages = std::uint16_t;  // of a window of a file, a bit for each
+  constexpr std::uint64_t kPagesOfWindow = 16;
+  constexpr std::uint32_t kNone = UINT32_MAX;
+  std::vector<std::uint32_t> first_window(image.entries().size(), kNone);
+  std::vector<Pages> windows;
+  const auto last_page = [&](const zar::LaunchRun& run) {
+    const std::uint64_t pages = (image.entries()[run.entry].size + kPage - 1) / kPage;
+    return std::min<std::uint64_t>(std::uint64_t{run.first_page} + run.pages, pages);
+  };
+  for (const zar::LaunchRun& run : image.launch_runs()) {
+    std::uint32_t& first = first_window[run.entry];
+    if (first == kNone) {
+      first = static_cast<std::uint32_t>(windows.size());
+      const std::uint64_t window = kPage * kPagesOfWindow;
+      windows.resize(windows.size() + (image.entries()[run.entry].size + window - 1) / window);
     }
+    for (std::uint64_t page = run.first_page; page < last_page(run); ++page)
+      windows[first + page / kPagesOfWindow] |= static_cast<Pages>(1U << (page % kPagesOfWindow));
+  }
+
   std::vector<CoalescedRun> result;
-  for (const zar::LaunchRun& touched : image.launch_runs()) {
-    const std::uint64_t first = touched.first_page * kPage;
-    const std::uint64_t last = first + (std::max(touched.pages, 1U) - 1) * kPage;
-    for (std::uint64_t w = first / kWindow; w <= last / kWindow; ++w) {
-      const auto found = windows.find({touched.entry, w});
-      if (found == windows.end()) continue;
-      result.insert(result.end(), found->second.begin(), found->second.end());
-      windows.erase(found);
+  result.reserve(image.launch_runs().size() * 2);
+  for (const zar::LaunchRun& run : image.launch_runs()) {
+    if (run.first_page >= last_page(run)) continue;
+    for (std::uint64_t w = run.first_page / kPagesOfWindow;
+         w <= (last_page(run) - 1) / kPagesOfWindow; ++w) {
+      Pages pages = std::exchange(windows[first_window[run.entry] + w], Pages{0});
+      while (pages != 0) {
+        const auto from = static_cast<unsigned>(std::countr_zero(pages));
+        const auto count =
+            static_cast<unsigned>(std::countr_one(static_cast<Pages>(pages >> from)));
+        const std::uint64_t offset = (w * kPagesOfWindow + from) * kPage;
+        result.push_back(
+            {run.entry, offset, std::min(count * kPage, image.entries()[run.entry].size - offset)});
+        pages = static_cast<Pages>(pages & ~(((1U << count) - 1) << from));
+      }
     }
   }
   return result;

@@ -40,10 +40,10 @@ ImageFacts image_facts(const zar::Image& image, const zar::BuildReport& report) 
   facts.runs = runs.size();
   facts.run_bytes = {launch_run_bytes(image)};
   const ImageTree tree(image);
-  const Ahead ahead = plan_ahead(tree);
-  facts.directories = ahead.directories.size();
-  facts.listed = entries_listed(tree, ahead);
-  facts.links = ahead.links.size();
+  const Ways ways = plan_ways(tree);
+  facts.directories = ways.directories.size();
+  facts.listed = entries_listed(tree, ways);
+  facts.links = ways.links.size();
   const auto blocks = blocks_at_start(image);
   facts.front_blocks = blocks.front;
   facts.run_blocks = blocks.runs;
