@@ -239,6 +239,15 @@ TEST(NonceOf, NeverGivesTheSameTwice) {
 }
 
 // The fallbacks: the same results from every instruction set this processor has.
+TEST(MultiBuffer, ManagersAreUsedAgainByWhoAsksForTheSameKind) {
+  const MultiBuffer::Options plain{SimdLevel::sse, true}, full{SimdLevel::sse, false};
+  const auto used = std::make_unique<MultiBuffer>(plain)->get();
+  const MultiBuffer other(full), again(plain), third(plain);
+  EXPECT_EQ(again.get(), used);
+  EXPECT_NE(other.get(), used);
+  EXPECT_NE(third.get(), used);
+}
+
 class InstructionSets : public ::testing::TestWithParam<MultiBuffer::Options> {
  protected:
   // Messages of every length to 300 and some longer ones, with and without a whole last block.

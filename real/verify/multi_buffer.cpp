@@ -1,5 +1,10 @@
 #include "real/verify/multi_buffer.h"
 
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
 #include <intel-ipsec-mb.h>
 
 #include "models/error.h"
@@ -45,10 +50,45 @@ std::string preferred_sha256(const CpuFeatures& f) {
 
 void MultiBuffer::Free::operator()(IMB_MGR* manager) const noexcept { free_mb_mgr(manager); }
 
+// Managers that nobody uses. None has a job in flight: whoever submits jobs flushes them.
+class MultiBuffer::Idle {
+ public:
+  Idle() { managers_.reserve(kMost); }
+  Manager take(const Options& options) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(managers_, options, &Entry::options);
+    if (found == managers_.end()) return nullptr;
+    Manager manager = std::move(found->manager);
+    *found = std::move(managers_.back());
+    managers_.pop_back();
+    return manager;
+  }
+  void keep(const Options& options, Manager manager) {
+    const std::lock_guard lock(mutex_);
+    if (managers_.size() < kMost) managers_.push_back({options, std::move(manager)});
+  }
+
+ private:
+  static constexpr std::size_t kMost = 16;  // 0.2 MB each
+  struct Entry {
+    Options options;
+    Manager manager;
+  };
+  std::mutex mutex_;
+  std::vector<Entry> managers_;
+};
+
+MultiBuffer::Idle& MultiBuffer::idle() {
+  static Idle idle;
+  return idle;
+}
+
 MultiBuffer::MultiBuffer() : MultiBuffer(Options{best_level(cpu_features()), false}) {}
 
 MultiBuffer::MultiBuffer(const Options& options)
-    : manager_(alloc_mb_mgr(options.plain ? IMB_FLAG_SHANI_OFF | IMB_FLAG_GFNI_OFF : 0)) {
+    : options_(options), manager_(idle().take(options)) {
+  if (manager_) return;
+  manager_.reset(alloc_mb_mgr(options.plain ? IMB_FLAG_SHANI_OFF | IMB_FLAG_GFNI_OFF : 0));
   if (!manager_) throw RunError("libipsec-mb: no memory for a manager");
   switch (options.level) {
     case SimdLevel::sse:
@@ -64,6 +104,13 @@ MultiBuffer::MultiBuffer(const Options& options)
   if (const int error = imb_get_errno(manager_.get()); error != 0)
     throw NotAvailable("libipsec-mb at " + to_string(options.level) + ": " +
                        imb_get_strerror(error));
+}
+
+MultiBuffer::~MultiBuffer() { idle().keep(options_, std::move(manager_)); }
+
+void MultiBuffer::prepare(unsigned threads) {
+  std::vector<std::unique_ptr<MultiBuffer>> all;
+  for (unsigned i = 0; i < threads; ++i) all.push_back(std::make_unique<MultiBuffer>());
 }
 
 }  // namespace missive::verify

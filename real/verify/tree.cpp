@@ -1,6 +1,8 @@
 // The verifier "sha256": the whole Merkle tree, straight from the mapping, on one thread.
 
+#include <algorithm>
 #include <stdexcept>
+#include <thread>
 
 #include "models/error.h"
 #include "real/verify/algorithm.h"
@@ -23,6 +25,8 @@ Engine& sha256_engine() {
 void prepare_verifiers() {
   sha256_engine();
   Gmac::prepare();
+  // A lazy launch verifies on the threads of its file server, one for each CPU, and on its own two.
+  MultiBuffer::prepare(std::min(std::thread::hardware_concurrency(), 8U) + 2);
 }
 
 std::vector<zar::Digest> leaf_digests(std::span<const std::byte> image,
