@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <fstream>
 #include <span>
 #include <vector>
 
-#include <linux/sched.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,6 +15,8 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/launch/init_program.h"
+#include "real/launch/init_protocol.h"
 #include "real/launch/mounts.h"
 #include "real/launch/seccomp_filter.h"
 
@@ -25,31 +25,6 @@ namespace missive::launch {
 namespace {
 
 constexpr int kAnswerMs = 10'000;  // init does a few dozen system calls; longer means it hangs
-// Whether uid 1000 is mapped in this process's user namespace.
-bool maps_user() {
-  std::ifstream map("/proc/self/uid_map");
-  std::uint64_t inside = 0, outside = 0, count = 0;
-  while (map >> inside >> outside >> count) {
-    if (kUser >= inside && kUser - inside < count) return true;
-  }
-  return false;
-}
-
-// Blocks all signals while it lives: the clone must not run the launcher's handlers.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 // Waits for init's report on a step; returns what it says, or throws when init says nothing.
 Report await_report(const UniqueFd& control, const std::string& what) {
@@ -60,7 +35,12 @@ Report await_report(const UniqueFd& control, const std::string& what) {
   } while (n < 0 && errno == EINTR);
   if (n == 0) throw RunError(what + ": no answer from its init within 10 s");
   Report report;
-  if (::recv(control.get(), &report, sizeof report, 0) != static_cast<ssize_t>(sizeof report)) {
+  ssize_t size = 0;
+  do {
+    // ECONNRESET comes first, and once, when init ended with a message of ours unread.
+    size = ::recv(control.get(), &report, sizeof report, 0);
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (size != static_cast<ssize_t>(sizeof report)) {
     throw RunError(what + ": its init died");
   }
   return report;
@@ -114,64 +94,70 @@ std::string start_message(const Environment& environment, bool late_root, bool d
   for (const std::string& each : environment.command) append(message, each, "an argument");
   for (const std::string& each : environment.variables) append(message, each, "a variable");
   if (display) append(message, environment.x11_socket.filename(), "the display's name");
-  if (message.size() > kMaxStartMessage ||
+  if (message.size() > kMaxMessage ||
       programs.size() + environment.command.size() + environment.variables.size() > kMaxStrings) {
     throw InputError("cannot start the application: command and environment exceed 64 KiB");
   }
   return message;
 }
 
-void send_with_fds(const UniqueFd& control, std::string& text, std::span<const int> fds) {
+// What init needs for its preparation; nothing in it comes from outside.
+std::string prepare_message(const InitRequest& request) {
+  PrepareMessage head{request.confinement, request.root >= 0 ? 1U : 0U,
+                      request.display >= 0 ? 1U : 0U, 0};
+  std::span<const sock_filter> filter;
+  if (request.confinement == Confinement::full) filter = seccomp_program();
+  head.filter = static_cast<std::uint32_t>(filter.size());
+  std::string message(sizeof head + filter.size_bytes(), '\0');
+  std::memcpy(message.data(), &head, sizeof head);
+  if (!filter.empty()) {
+    std::memcpy(message.data() + sizeof head, filter.data(), filter.size_bytes());
+  }
+  if (request.display >= 0) message.append(request.display_name).push_back('\0');
+  return message;
+}
+
+void send_with_fds(const UniqueFd& control, std::string& text, std::span<const int> fds,
+                   const std::string& what) {
   iovec part{text.data(), text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(4 * sizeof(int))> buffer{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> buffer{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = buffer.data();
-  message.msg_controllen = CMSG_SPACE(fds.size_bytes());
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(fds.size_bytes());
-  std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  if (!fds.empty()) {
+    message.msg_control = buffer.data();
+    message.msg_controllen = CMSG_SPACE(fds.size_bytes());
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(rights), fds.data(), fds.size_bytes());
+  }
   if (::sendmsg(control.get(), &message, MSG_NOSIGNAL) < 0) {
-    throw_errno("cannot start the application: sending to its init");
+    throw_errno(what + ": sending to its init");
   }
 }
 
 }  // namespace
 
-InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& who) {
-  if (init.confinement == Confinement::full) init.filter = seccomp_program();
+InitProcess make_init(const InitRequest& request, std::uint64_t namespaces,
+                      const std::string& who) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     throw_errno(who + ": socket pair");
   }
   InitProcess made;
-  made.control = UniqueFd(ends[0]);
-  const UniqueFd inside(ends[1]);
-  std::vector<char> message(kMaxStartMessage);
-  std::vector<char*> pointers(kMaxStrings + 3);
-  init.control = inside.get();
-  init.message = message;
-  init.pointers = pointers;
-  init.maps_user = maps_user();
-  int pidfd = -1;
-  clone_args arguments{};
-  arguments.flags = namespaces | CLONE_PIDFD;
-  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
-  arguments.exit_signal = SIGCHLD;
-  {
-    const SignalsBlocked guard;
-    const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (pid == 0) run_init(init);
-    if (pid < 0) {
-      throw_refused(who, errno);
-    }
-    made.pid = static_cast<pid_t>(pid);
-    made.pidfd = UniqueFd(pidfd);
-  }
   made.who = who;
+  made.control = UniqueFd(ends[0]);
+  const UniqueFd inside = above_standard(UniqueFd(ends[1]));
+  std::string message = prepare_message(request);
+  std::vector<int> fds;
+  if (request.root >= 0) fds.push_back(request.root);
+  if (request.display >= 0) fds.push_back(request.display);
+  send_with_fds(made.control, message, fds, who);
+  made.start = std::make_unique<InitStart>(init_program().get(), inside.get());
+  made.pid = made.start->spawn(namespaces, made.pidfd);
+  if (made.pid < 0) throw_refused(who, errno);
   return made;  // `inside` is closed here: init has its copy, and ours would hide its death
 }
 
@@ -196,7 +182,7 @@ void start_application(InitProcess& process, const UniqueFd* root, const Environ
   std::vector<int> fds{output, log};
   if (root != nullptr) fds.push_back(root->get());
   if (display) fds.push_back(display.get());
-  send_with_fds(process.control, message, fds);
+  send_with_fds(process.control, message, fds, "cannot start the application");
   const Report report = await_report(process.control, "cannot start the application");
   if (report.step == Step::none) return;
   std::string step = describe(report.step);
@@ -212,6 +198,7 @@ void reap(InitProcess& process) noexcept {
          errno == EINTR) {
   }
   process.pid = -1;
+  process.start.reset();
   process.pidfd.reset();
   process.control.reset();
 }

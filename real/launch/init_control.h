@@ -1,29 +1,39 @@
 #pragma once
-// The launcher's side of the conversation with an init (picoprocess_init.h). Internal to
+// The launcher's side of the conversation with an init (init_protocol.h). Internal to
 // picoprocess.cpp and native.cpp.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <sys/types.h>
 
 #include "real/fd.h"
+#include "real/launch/init_program.h"
+#include "real/launch/init_protocol.h"
 #include "real/launch/picoprocess.h"
-#include "real/launch/picoprocess_init.h"
 
 namespace missive::launch {
+
+struct InitRequest {
+  Confinement confinement = Confinement::full;
+  int root = -1;     // placed during preparation when given, else start_application() has it
+  int display = -1;  // mount of the display's socket; only with root
+  std::string display_name;  // only with display
+};
 
 struct InitProcess {
   pid_t pid = -1;
   UniqueFd pidfd, control;
+  std::unique_ptr<InitStart> start;
   std::string who;               // begins error messages about its preparation
   std::int64_t prepared_ns = 0;  // once await_prepared() has returned
 };
 
-// Clones an init with `namespaces` (CLONE_NEW*) and returns; init prepares itself meanwhile. `who`
-// begins error messages ("cannot make a picoprocess"). `init` needs confinement and, if wanted,
-// root and display; the rest is filled in. Throws NotAvailable or RunError.
-InitProcess clone_init(Init init, std::uint64_t namespaces, const std::string& who);
+// Starts an init in new `namespaces` (CLONE_NEW*) and returns; init makes the rest of them and
+// prepares itself meanwhile. `who` begins error messages ("cannot make a picoprocess"). The
+// request's descriptors may be closed afterwards. Throws NotAvailable or RunError.
+InitProcess make_init(const InitRequest& request, std::uint64_t namespaces, const std::string& who);
 
 // Waits until init has prepared itself; returns when that was (CLOCK_MONOTONIC, ns). Throws
 // NotAvailable (namespaces refused) or RunError (the step that failed).

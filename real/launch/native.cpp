@@ -1,7 +1,5 @@
 #include "real/launch/native.h"
 
-#include <linux/sched.h>
-
 #include "models/error.h"
 #include "real/launch/init_control.h"
 #include "real/launch/mounts.h"
@@ -28,15 +26,10 @@ NativeTwin NativeTwin::prepare(const std::filesystem::path& tree,
   make_read_only(root);
   UniqueFd display;
   if (!x11_socket.empty()) display = clone_mount(x11_socket);
-  const std::string display_name = x11_socket.filename();
-  Init init;
-  init.confinement = Confinement::none;
-  init.root = root.get();
-  init.display = display.get();
-  init.display_name = display_name.c_str();
   auto impl = std::make_unique<Impl>();
-  impl->process = clone_init(init, CLONE_NEWNS, who);
-  await_prepared(impl->process);  // what was given to it goes when this returns
+  impl->process =
+      make_init({Confinement::none, root.get(), display.get(), x11_socket.filename()}, 0, who);
+  await_prepared(impl->process);
   return NativeTwin(std::move(impl));
 }
 

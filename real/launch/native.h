@@ -1,9 +1,10 @@
 #pragma once
 // The native twin: the same application started from an unpacked tree, without cache and without
 // picoprocess. It gets the same user, environment, private /tmp, /run, /home, /dev and display as
-// in a picoprocess (both use picoprocess_init.h) and a read-only root, but no namespaces of its own
-// beside the mount table, no capability or system-call filter. All preparation is done before
-// start(), so the time from start() to the ready mark is the application's own.
+// in a picoprocess (both have the same init, init_protocol.h) and a read-only root, but no
+// namespaces of its own beside the mount table, no capability or system-call filter. All
+// preparation is done before start(), so the time from start() to the ready mark is the
+// application's own.
 
 #include <filesystem>
 #include <memory>

@@ -13,6 +13,7 @@
 
 #include "models/error.h"
 #include "real/launch/init_control.h"
+#include "real/launch/init_program.h"
 #include "real/launch/seccomp_filter.h"
 
 namespace missive::launch {
@@ -67,7 +68,10 @@ Picoprocess::Picoprocess(Picoprocess&&) noexcept = default;
 Picoprocess& Picoprocess::operator=(Picoprocess&&) noexcept = default;
 Picoprocess::~Picoprocess() = default;
 
-void Picoprocess::prepare_program() { (void)seccomp_program(); }
+void Picoprocess::prepare_program() {
+  (void)seccomp_program();
+  (void)init_program();
+}
 
 Picoprocess Picoprocess::create() {
   const std::string who = "cannot make a picoprocess";
@@ -75,7 +79,7 @@ Picoprocess Picoprocess::create() {
     throw NotAvailable(who + ": " + why);
   }
   auto impl = std::make_unique<Impl>();
-  impl->process = clone_init(Init{}, CLONE_NEWNS | CLONE_NEWPID, who);
+  impl->process = make_init({}, CLONE_NEWPID, who);
   return Picoprocess(std::move(impl));
 }
 

@@ -40,11 +40,13 @@ void gain_mount_rights();
 
 class Picoprocess {
  public:
-  // Once per program, before the first create(): what all of them share.
+  // Once per program, before the first create(): what all of them share, the seccomp filter and the
+  // program of their init.
   static void prepare_program();
-  // Clones the process and returns; there it makes its other namespaces and its private mounts,
-  // then waits for start(). Throws NotAvailable when this user may not (says what is missing),
-  // RunError otherwise.
+  // Starts the process and returns; there it makes its other namespaces and its private mounts,
+  // then waits for start(). It is never a copy of this process: of what is in here it has the
+  // control socket, and later what start() gives it. Throws NotAvailable when this user may not
+  // (says what is missing), RunError otherwise.
   static Picoprocess create();
   Picoprocess(Picoprocess&&) noexcept;
   Picoprocess& operator=(Picoprocess&&) noexcept;

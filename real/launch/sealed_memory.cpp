@@ -1,8 +1,10 @@
 #include "real/launch/sealed_memory.h"
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,8 +15,15 @@
 
 namespace missive::launch {
 
-UniqueFd sealed_file_of(std::span<const std::byte> bytes, const std::string& what) {
-  UniqueFd file(::memfd_create(what.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+namespace {
+
+// Linux 6.3; before, every memory file is executable.
+#ifndef MFD_EXEC
+constexpr unsigned MFD_EXEC = 0x10U;
+#endif
+
+UniqueFd filled_and_sealed(UniqueFd file, std::span<const std::byte> bytes,
+                           const std::string& what) {
   if (!file) throw_errno(what + ": cannot make a memory file");
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
@@ -23,6 +32,25 @@ UniqueFd sealed_file_of(std::span<const std::byte> bytes, const std::string& wha
   }
   cache::seal(file.get(), what);
   return file;
+}
+
+}  // namespace
+
+UniqueFd sealed_file_of(std::span<const std::byte> bytes, const std::string& what) {
+  return filled_and_sealed(UniqueFd(::memfd_create(what.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+                           bytes, what);
+}
+
+UniqueFd sealed_program_of(std::span<const std::byte> bytes, const std::string& what) {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  UniqueFd file(::memfd_create(what.c_str(), kFlags | MFD_EXEC));
+  if (!file && errno == EINVAL) file.reset(::memfd_create(what.c_str(), kFlags));
+  if (!file && errno == EACCES) {
+    throw NotAvailable(what +
+                       ": this host runs no program from a memory file; set vm.memfd_noexec "
+                       "to 0 or 1 (sysctl(8))");
+  }
+  return filled_and_sealed(std::move(file), bytes, what);
 }
 
 UniqueFd sealed_file_behind(std::span<const std::byte> memory) {

@@ -13,6 +13,9 @@ namespace missive::launch {
 // A memory file with these bytes, sealed. Throws RunError.
 UniqueFd sealed_file_of(std::span<const std::byte> bytes, const std::string& what);
 
+// The same, for execveat(2). Throws NotAvailable where the host has forbidden such files.
+UniqueFd sealed_program_of(std::span<const std::byte> bytes, const std::string& what);
+
 // The sealed memory file that `memory` is a mapping of, from the file's start and to its end;
 // nothing when it is none, as after a copy. It is found by the memory itself (proc(5),
 // /proc/PID/map_files), so that who reads by it reads what was verified in the mapping, however

@@ -1,0 +1,379 @@
+// The program of a picoprocess's init: what process 1 of its pid namespace does from its first
+// instruction to the application's exec, and afterwards. Static, without a C library or the C++
+// runtime (init/system.h): nothing of either is initialised, and it has no memory but its own.
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <span>
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "real/launch/init/mounts.h"
+#include "real/launch/init/system.h"
+#include "real/launch/init_protocol.h"
+
+namespace missive::launch::init {
+
+namespace {
+
+// All memory that init needs besides a few pages of stack. Pages of it that are not touched cost
+// nothing.
+alignas(16) std::array<char, kMaxMessage> prepare_text;
+alignas(16) std::array<char, kMaxMessage> start_text;
+std::array<char*, kMaxStrings + 3> string_pointers;
+alignas(16) std::array<char, 16 * 1024> application_stack;
+
+struct Prepare {
+  Confinement confinement = Confinement::full;
+  int root = -1, display = -1;
+  const char* display_name = nullptr;
+  std::span<const sock_filter> filter;
+};
+
+struct Start {
+  int root = -1, output = -1, log = -1, display = -1;
+  char** programs = nullptr;
+  char** arguments = nullptr;
+  char** variables = nullptr;
+  const char* display_name = nullptr;
+};
+
+// Cuts `count` strings off `text`, appends a null pointer. Null when the text is too short.
+char** take_strings(std::span<char>& text, std::uint32_t count, std::span<char*>& pointers) {
+  char** const first = pointers.data();
+  if (count + 1 > pointers.size()) return nullptr;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::size_t length = 0;
+    while (length < text.size() && text[length] != 0) ++length;
+    if (length == text.size()) return nullptr;
+    pointers[i] = text.data();
+    text = text.subspan(length + 1);
+  }
+  pointers[count] = nullptr;
+  pointers = pointers.subspan(count + 1);
+  return first;
+}
+
+// A string that ends within `text`, or null.
+const char* terminated(std::span<const char> text) {
+  for (const char& c : text) {
+    if (c == 0) return text.data();
+  }
+  return nullptr;
+}
+
+// One message of the launcher with exactly `descriptors(head)` descriptors.
+template <class Head>
+struct Message {
+  Head head;
+  std::span<char> rest;
+  std::array<int, kMaxDescriptors> fds{-1, -1, -1, -1};
+};
+
+std::size_t descriptors(const PrepareMessage& head) {
+  return (head.root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0);
+}
+std::size_t descriptors(const StartMessage& head) {
+  return 2 + (head.late_root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0);
+}
+
+// Waits for it. False when it is malformed; ends init when the launcher is gone.
+template <class Head>
+bool receive(std::span<char> text, Message<Head>& received) {
+  iovec part{text.data(), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  long n = -1;
+  do {
+    n = call(SYS_recvmsg, kControl, &message, MSG_CMSG_CLOEXEC);
+  } while (n < 0 && last_error() == EINTR);
+  if (n == 0) leave(0);
+  if (n < 0) return false;
+  last_error() = EBADMSG;
+  const auto size = static_cast<std::size_t>(n);
+  if (size < sizeof(Head) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return false;
+  memcpy(&received.head, text.data(), sizeof(Head));
+  received.rest = text.subspan(sizeof(Head), size - sizeof(Head));
+  const std::size_t expected = descriptors(received.head);
+  const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+  if (expected == 0) return rights == nullptr;
+  if (rights == nullptr || rights->cmsg_len != CMSG_LEN(expected * sizeof(int))) return false;
+  memcpy(received.fds.data(), CMSG_DATA(rights), expected * sizeof(int));
+  return true;
+}
+
+bool receive_prepare(Prepare& prepare) {
+  Message<PrepareMessage> message;
+  if (!receive(prepare_text, message)) return false;
+  prepare.confinement = message.head.confinement;
+  if (message.head.root != 0) prepare.root = message.fds[0];
+  if (message.head.display != 0) prepare.display = message.fds[1];
+  const std::size_t bytes = std::size_t{message.head.filter} * sizeof(sock_filter);
+  if (bytes > message.rest.size()) return false;
+  // Aligned as the buffer is: the head's size is a multiple of the filter's alignment.
+  static_assert(sizeof(PrepareMessage) % alignof(sock_filter) == 0);
+  prepare.filter = {reinterpret_cast<const sock_filter*>(message.rest.data()), message.head.filter};
+  prepare.display_name = terminated(message.rest.subspan(bytes));
+  return message.head.display == 0 || prepare.display_name != nullptr;
+}
+
+bool receive_start(Start& start) {
+  Message<StartMessage> message;
+  if (!receive(start_text, message)) return false;
+  const StartMessage& head = message.head;
+  start.output = message.fds[0];
+  start.log = message.fds[1];
+  start.root = message.fds[2];
+  start.display = message.fds[3];
+  std::span<char> text = message.rest;
+  std::span<char*> pointers = string_pointers;
+  start.programs = take_strings(text, head.programs, pointers);
+  if (start.programs == nullptr) return false;
+  start.arguments = take_strings(text, head.arguments, pointers);
+  if (start.arguments == nullptr) return false;
+  start.variables = take_strings(text, head.variables, pointers);
+  if (start.variables == nullptr) return false;
+  start.display_name = terminated(text);
+  return head.display == 0 || start.display_name != nullptr;
+}
+
+// No privilege may come back: capabilities(7), "securebits"; no_new_privs.
+bool drop_privileges(bool maps_user) {
+  for (int capability = 0; call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
+       ++capability) {
+  }
+  if (last_error() != EINVAL) return false;  // EINVAL: past the last capability
+  if (call(SYS_prctl, PR_SET_SECUREBITS,
+           SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
+               SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+               SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+           0, 0, 0) != 0) {
+    return false;
+  }
+  if (maps_user &&
+      (call(SYS_setgroups, 0, nullptr) != 0 || call(SYS_setresgid, kUser, kUser, kUser) != 0 ||
+       call(SYS_setresuid, kUser, kUser, kUser) != 0)) {
+    return false;
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> none{};
+  return call(SYS_capset, &header, none.data()) == 0 &&
+         call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+// Tries the programs in order, as execvp(3) does. Returns only when none could be started.
+Step try_programs(const Start& start) {
+  int error = ENOENT;
+  for (char** each = start.programs; *each != nullptr; ++each) {
+    call(SYS_execve, *each, start.arguments, start.variables);
+    const int why = last_error();
+    if (why != ENOENT && why != ENOTDIR) error = why;  // as execvp(3) reports
+    if (why != ENOENT && why != ENOTDIR && why != EACCES) break;
+  }
+  last_error() = error;
+  return Step::exec;
+}
+
+// The application's process until its exec. It shares init's memory, so init sees what failed.
+struct Application {
+  const Prepare& prepare;
+  const Start& start;
+  bool maps_user;
+  Step failed = Step::none;
+};
+
+void block_signals(std::uint64_t which) {
+  call(SYS_rt_sigprocmask, SIG_SETMASK, &which, nullptr, sizeof which);
+}
+constexpr std::uint64_t bit_of(int signal) { return std::uint64_t{1} << (signal - 1); }
+
+// Everything up to exec. Returns the step that failed.
+Step become_application(const Application& self) {
+  const int nothing = call_int(SYS_open, "/dev/null", O_RDONLY, 0);
+  if (nothing < 0 || call(SYS_dup2, nothing, 0) < 0 || call(SYS_dup2, self.start.output, 1) < 0 ||
+      call(SYS_dup2, self.start.log, 2) < 0 || call(SYS_close_range, 3U, ~0U, 0U) != 0) {
+    return Step::privileges;
+  }
+  const rlimit no_core{0, 0};
+  if (call(SYS_setsid) < 0 || call(SYS_setrlimit, RLIMIT_CORE, &no_core) != 0 ||
+      !drop_privileges(self.maps_user)) {
+    return Step::privileges;
+  }
+  if (call(SYS_chdir, "/home/u") != 0) return Step::privileges;
+  block_signals(0);
+  if (self.prepare.confinement == Confinement::none) return try_programs(self.start);
+  const sock_fprog program{static_cast<unsigned short>(self.prepare.filter.size()),
+                           const_cast<sock_filter*>(self.prepare.filter.data())};
+  if (call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return Step::filter;
+  return try_programs(self.start);
+}
+
+void run_application(void* context) {
+  Application& self = *static_cast<Application*>(context);
+  self.failed = become_application(self);
+  leave(127);
+}
+
+// Kills all descendants. For Confinement::none only: in a pid namespace the kernel does it when
+// init ends. As sub-reaper (PR_SET_CHILD_SUBREAPER) this process inherits whatever its children
+// leave.
+void kill_descendants() {
+  std::array<char, 4096> text;
+  for (;;) {
+    const int list = call_int(SYS_open, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0);
+    const long n = call(SYS_read, list, text.data(), text.size());
+    call(SYS_close, list);
+    pid_t pid = 0;
+    for (long i = 0; i < n; ++i) {
+      const char c = text[static_cast<std::size_t>(i)];
+      if (c >= '0' && c <= '9') {
+        pid = pid * 10 + (c - '0');
+      } else if (pid > 0) {
+        call(SYS_kill, pid, SIGKILL);
+        pid = 0;
+      }
+    }
+    if (call(SYS_wait4, -1, nullptr, 0, nullptr) < 0 && last_error() == ECHILD) return;
+  }
+}
+
+// Reaps until the application ends or the launcher is gone.
+[[noreturn]] void keep_house(const Prepare& prepare, pid_t application) {
+  const auto end = [&](int status) {
+    if (prepare.confinement == Confinement::none) kill_descendants();
+    leave(status);
+  };
+  // SIGCHLD is blocked from the beginning: one that came before this waits in it.
+  const std::uint64_t ends_of_children = bit_of(SIGCHLD);
+  const int children = call_int(SYS_signalfd4, -1, &ends_of_children, sizeof ends_of_children,
+                                SFD_CLOEXEC | SFD_NONBLOCK);
+  if (children < 0) end(126);
+  for (;;) {
+    int status = 0;
+    long ended = 0;
+    while ((ended = call(SYS_wait4, -1, &status, WNOHANG, nullptr)) > 0) {
+      if (ended == application) {
+        end(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+      }
+    }
+    std::array<pollfd, 2> events{pollfd{kControl, POLLIN, 0}, pollfd{children, POLLIN, 0}};
+    call(SYS_poll, events.data(), events.size(), -1);
+    if (events[0].revents != 0) end(128 + SIGKILL);
+    signalfd_siginfo info;
+    call(SYS_read, children, &info, sizeof info);
+  }
+}
+
+void send_report(Step step, int error) {
+  timespec now{};
+  call(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+  const Report report{step, error, std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+  const iovec part{const_cast<Report*>(&report), sizeof report};
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(&part);
+  message.msg_iovlen = 1;
+  call(SYS_sendmsg, kControl, &message, MSG_NOSIGNAL);
+}
+
+// As the kernel has it; glibc's struct sigaction is another.
+struct KernelSigaction {
+  void (*handler)(int) = SIG_DFL;
+  unsigned long flags = 0;
+  void (*restorer)() = nullptr;
+  std::uint64_t mask = 0;
+};
+
+// Exec leaves ignored signals ignored, and blocked ones (all of them) blocked.
+void reset_signals() {
+  const KernelSigaction by_default;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    call(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof by_default.mask);
+  }
+  block_signals(bit_of(SIGCHLD));
+}
+
+// The control socket is all of the launcher's that may live on in here; least of all may another
+// picoprocess's, whose end of file means "the launcher is gone". It takes 0 to 2, so that
+// descriptors received later never collide with those numbers.
+bool keep_control_only() {
+  return call(SYS_dup2, kControl, 1) == 1 && call(SYS_dup2, kControl, 2) == 2 &&
+         call(SYS_close_range, 3U, ~0U, 0U) == 0;
+}
+
+void close_all_but_control() {
+  const int error = last_error();
+  call(SYS_close_range, 3U, ~0U, 0U);
+  last_error() = error;
+}
+
+// Up to the first report.
+Step get_ready(Prepare& prepare, bool& maps_user) {
+  if (!keep_control_only()) return Step::prepare;
+  call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  call(SYS_setsid);
+  reset_signals();
+  if (!receive_prepare(prepare)) return Step::prepare;
+  const bool full = prepare.confinement == Confinement::full;
+  if (!full) call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (call(SYS_unshare, full ? kOwnNamespaces : CLONE_NEWNS) != 0) return Step::namespaces;
+  Step step = prepare_mounts(full, maps_user);
+  if (step == Step::none && prepare.root >= 0) {
+    step = place_root(prepare.root, prepare.display, prepare.display_name);
+    close_all_but_control();
+  }
+  return step;
+}
+
+// Up to the second one.
+Step start_application(const Prepare& prepare, bool maps_user, pid_t& pid) {
+  Start start;
+  if (!receive_start(start)) return Step::receive;
+  if (prepare.root < 0) {
+    const Step step = place_root(start.root, start.display, start.display_name);
+    if (step != Step::none) return step;
+  }
+  Application application{prepare, start, maps_user};
+  pid = run_sharing_memory(run_application, &application,
+                           application_stack.data() + application_stack.size());
+  if (pid < 0) return Step::fork;
+  return application.failed;
+}
+
+[[noreturn]] void run() {
+  last_error() = 0;
+  Prepare prepare;
+  bool maps_user = true;
+  Step step = get_ready(prepare, maps_user);
+  send_report(step, last_error());
+  if (step != Step::none) leave(126);
+  pid_t application = -1;
+  step = start_application(prepare, maps_user, application);
+  send_report(step, last_error());
+  if (step != Step::none) leave(126);
+  close_all_but_control();
+  if (prepare.confinement == Confinement::full) drop_privileges(false);  // reaping needs none
+  keep_house(prepare, application);
+}
+
+}  // namespace
+
+}  // namespace missive::launch::init
+
+extern "C" [[noreturn]] void missive_init_main() { missive::launch::init::run(); }

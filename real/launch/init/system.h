@@ -1,0 +1,45 @@
+#pragma once
+// What init has in place of a C library: system calls. It is one of the first things that a launch
+// waits for, and most of the time a static glibc program takes to reach main() goes into asking the
+// processor what it can do, which traps in a virtual machine.
+//
+// Every call returns what the kernel does, or -1 and the reason in last_error().
+
+#include <cstddef>
+
+#include <sys/types.h>
+
+#include "real/launch/init/raw_call.h"
+
+namespace missive::launch::init {
+
+int& last_error();  // errno
+
+// `result` of raw_call() as system calls return it in C.
+long settle(long result);
+
+// call(SYS_open, "/dev/null", O_RDONLY): at most five arguments.
+template <class... Arguments>
+long call(long number, Arguments... arguments) {
+  return settle(raw_call(number, arguments...));
+}
+
+template <class... Arguments>
+int call_int(long number, Arguments... arguments) {
+  return static_cast<int>(call(number, arguments...));
+}
+
+// As vfork(2): runs `what(context)` in a new process that shares this one's memory, on `stack`, and
+// returns its pid once it has done exec or ended; `what` must not return. -1 on failure.
+pid_t run_sharing_memory(void (*what)(void*), void* context, char* stack_end);
+
+[[noreturn]] void leave(int status);
+
+}  // namespace missive::launch::init
+
+// What a compiler may call though nobody wrote it, and what init uses of the C library.
+extern "C" {
+void* memcpy(void* to, const void* from, std::size_t size) noexcept;
+void* memmove(void* to, const void* from, std::size_t size) noexcept;
+void* memset(void* at, int value, std::size_t size) noexcept;
+}
