@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <memory>
 #include <new>
 
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
-#include "harness/context.h"
+#include "harness/command_line.h"
 #include "harness/diagnostic.h"
 #include "harness/verb.h"
 #include "models/nearest.h"
@@ -36,15 +34,10 @@ void print_error(std::ostream& err, const std::string& message) {
   err << std::flush;
 }
 
-// The parser and the options it fills.
+// The verbs, and what the words do with them.
 class Interface {
  public:
-  explicit Interface(Terminal& terminal) : terminal_(terminal) {
-    app_.footer(kHelpFooter);
-    app_.set_version_flag("--version", "missive-sim " + version_text());
-    app_.require_subcommand(0, 1);
-    add_all_verbs(verbs_);
-  }
+  explicit Interface(Terminal& terminal) : terminal_(terminal) { add_all_verbs(program_); }
 
   // Words that are not verbs of this program, in the order `run` comes to mean them.
   std::vector<std::string> arguments(int argc, const char* const* argv) const {
@@ -62,75 +55,26 @@ class Interface {
     return words;
   }
 
-  ExitStatus parse_and_run(std::vector<std::string> words) {
-    const bool nothing = words.empty();
-    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
-    try {
-      app_.parse(std::move(words));
-    } catch (const CLI::CallForHelp&) {
-      terminal_.out << help();
+  ExitStatus read_and_run(std::vector<std::string> words) {
+    const Reading reading = read_words(program_, std::move(words));
+    if (reading.verb == nullptr) {
+      terminal_.out << reading.text;
       return ExitStatus::ok;
-    } catch (const CLI::CallForAllHelp&) {
-      terminal_.out << help();
-      return ExitStatus::ok;
-    } catch (const CLI::CallForVersion& e) {
-      terminal_.out << e.what() << '\n';
-      return ExitStatus::ok;
-    } catch (const CLI::ParseError& e) {
-      throw InputError(fmt::format("{}; see 'missive-sim {}--help'", e.what(), verb_words()));
     }
-    refuse_extras(&app_);
-    if (nothing || !verbs_.chosen())
+    if (!reading.verb->action)
       throw InputError("name an experiment file or a command; see 'missive-sim --help'");
-    return verbs_.chosen()(terminal_);
+    return reading.verb->action(terminal_);
   }
 
  private:
-  std::string help() {
-    CLI::App* app = active();
-    return app->help(app == &app_ ? std::string{} : "missive-sim" + prefix(app));
-  }
-
-  static std::string prefix(const CLI::App* sub) {
-    return sub->get_parent()->get_parent() == nullptr ? std::string{}
-                                                      : " " + sub->get_parent()->get_name();
-  }
-
-  // The innermost command the words name.
-  CLI::App* active() {
-    CLI::App* app = &app_;
-    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-    return app;
-  }
-
-  std::string verb_words() {
-    std::string words;
-    CLI::App* app = &app_;
-    while (!app->get_subcommands().empty()) {
-      app = app->get_subcommands().front();
-      words += app->get_name();
-      words += ' ';
-    }
-    return words;
-  }
-
-  std::vector<std::string> verb_names() const {
-    std::vector<std::string> names;
-    for (const CLI::App* sub : app_.get_subcommands({})) names.push_back(sub->get_name());
-    return names;
-  }
-
-  bool is_verb(const std::string& word) const {
-    const auto names = verb_names();
-    return std::find(names.begin(), names.end(), word) != names.end();
-  }
+  bool is_verb(const std::string& word) const { return program_.find_verb(word) != nullptr; }
 
   // The first word that is neither an option nor the value of one of `run`'s options.
   std::vector<std::string>::iterator first_word(std::vector<std::string>& words) const {
-    const CLI::App* run = app_.get_subcommand("run");
+    const Verb* run = program_.find_verb("run");
     const auto takes_value = [run](const std::string& word) {
-      const CLI::Option* option = run->get_option_no_throw(word);
-      return option != nullptr && option->get_items_expected_max() > 0;
+      const Option* option = run->find_option(word);
+      return option != nullptr && option->takes_value();
     };
     for (auto word = words.begin(); word != words.end(); ++word) {
       if (*word == "--") return word + 1 == words.end() ? words.end() : word + 1;
@@ -141,7 +85,8 @@ class Interface {
   }
 
   std::string no_such(const std::string& word) const {
-    std::vector<std::string> candidates = verb_names();
+    std::vector<std::string> candidates;
+    for (const Verb& verb : program_.verbs) candidates.push_back(verb.name);
     std::error_code error;
     for (const char* folder : {".", "experiments"})
       for (const auto& entry : std::filesystem::directory_iterator(folder, error))
@@ -157,37 +102,15 @@ class Interface {
     return fmt::format("{}: no such file and no such command{}", word, hint);
   }
 
-  void refuse_extras(CLI::App* app) {
-    for (; app != nullptr;
-         app = app->get_subcommands().empty() ? nullptr : app->get_subcommands().front()) {
-      std::vector<std::string> extras = app->remaining(false);
-      if (extras.empty() || app->get_prefix_command()) continue;
-      // CLI11 lists a value before the flag it followed; the flag is what is wrong.
-      auto wrong = std::find_if(extras.begin(), extras.end(),
-                                [](const std::string& word) { return word.starts_with('-'); });
-      if (wrong == extras.end()) wrong = extras.begin();
-      std::vector<std::string> known{"--help"};
-      for (const CLI::Option* option : app->get_options())
-        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-      const std::string flag = wrong->substr(0, wrong->find('='));
-      std::string hint = wrong->starts_with('-') ? did_you_mean(flag, known) : std::string{};
-      if (hint.empty()) hint = fmt::format("; see 'missive-sim {}--help'", verb_words());
-      throw InputError(fmt::format("{}: unknown {}{}", flag,
-                                   wrong->starts_with('-') ? "option" : "argument", hint));
-    }
-  }
-
   Terminal& terminal_;
-  CLI::App app_{
-      "missive-sim: what a launch from an untrusted cache costs, predicted and measured "
-      "side by side.",
-      "missive-sim"};
-  Verbs verbs_{app_};
+  Verb program_{"missive-sim",
+                "missive-sim: what a launch from an untrusted cache costs, predicted and measured "
+                "side by side."};
 };
 
 ExitStatus run_all(int argc, const char* const* argv, Terminal& terminal) {
   Interface interface(terminal);
-  const ExitStatus status = interface.parse_and_run(interface.arguments(argc, argv));
+  const ExitStatus status = interface.read_and_run(interface.arguments(argc, argv));
   terminal.out.flush();
   if (!terminal.out) throw RunError("standard output: cannot be written; the results are in files");
   return status;

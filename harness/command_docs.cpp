@@ -7,37 +7,18 @@
 #include <fmt/format.h>
 
 #include "harness/key_help.h"
-#include "harness/verb.h"
 
 // MISSIVE_VERSION comes from CMakeLists.txt.
 
 namespace missive::harness {
 namespace {
 
-using Visit = std::function<void(const std::string& path, const CLI::App& command)>;
+using Visit = std::function<void(const std::string& path, const Verb& verb)>;
 
-// The program itself has the path "", a command " run", a command's command " zar ls".
-void walk(const CLI::App& app, const std::string& path, const Visit& visit) {
-  visit(path, app);
-  for (const CLI::App* sub : app.get_subcommands(nullptr))
-    walk(*sub, path + ' ' + sub->get_name(), visit);
-}
-
-std::vector<std::string> flags_of(const CLI::Option& option) {
-  std::vector<std::string> names;
-  for (const std::string& name : option.get_snames()) names.push_back('-' + name);
-  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-  return names;
-}
-
-// "table json csv" of an option that takes one of a list.
-std::string choices_of(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  const auto open = type.find('{'), close = type.rfind('}');
-  if (open == std::string::npos || close == std::string::npos || close < open) return {};
-  std::string words = type.substr(open + 1, close - open - 1);
-  std::replace(words.begin(), words.end(), ',', ' ');
-  return words;
+// The program itself has the path "", a verb " run", a verb's verb " zar ls".
+void walk(const Verb& verb, const std::string& path, const Visit& visit) {
+  visit(path, verb);
+  for (const Verb& sub : verb.verbs) walk(sub, path + ' ' + sub.name, visit);
 }
 
 // Text for troff: nothing in it is a request, and '-' is the one of the keyboard.
@@ -65,29 +46,19 @@ std::string verbatim(std::string text) {
   return ".nf\n" + roff(text) + "\n.fi\n";
 }
 
-std::string option_entry(const CLI::Option& option) {
-  std::string head;
-  if (option.get_positional() && flags_of(option).empty()) {
-    head = option.get_name(true);
-  } else {
-    for (const std::string& flag : flags_of(option)) head += (head.empty() ? "" : ", ") + flag;
-    const std::string choices = choices_of(option);
-    if (option.get_items_expected_max() > 0) {
-      std::string value = choices.empty() ? "VALUE" : choices;
-      std::replace(value.begin(), value.end(), ' ', '|');
-      head += ' ' + value;
-    }
+std::string option_entry(const Option& option) {
+  std::string head = option.name;
+  if (!option.by_place() && option.takes_value()) {
+    const auto& words = option.rules.one_of;
+    head += words.empty() ? " VALUE" : fmt::format(" {}", fmt::join(words, "|"));
   }
-  return ".TP\n.B " + roff(head) + '\n' + roff(option.get_description()) + '\n';
+  return ".TP\n.B " + roff(head) + '\n' + roff(option.what) + '\n';
 }
 
-std::string command_section(const std::string& path, const CLI::App& command) {
-  std::string text =
-      ".SS missive\\-sim" + roff(path) + '\n' + roff(command.get_description()) + '\n';
-  for (const CLI::Option* option : command.get_options())
-    if (option->get_lnames() != std::vector<std::string>{"help"}) text += option_entry(*option);
-  if (const std::string footer = command.get_footer(); !footer.empty() && footer != kHelpFooter)
-    text += ".PP\n" + verbatim(footer);
+std::string verb_section(const std::string& path, const Verb& verb) {
+  std::string text = ".SS missive\\-sim" + roff(path) + '\n' + roff(verb.what) + '\n';
+  for (const Option& option : verb.options) text += option_entry(option);
+  if (!verb.footer.empty()) text += ".PP\n" + verbatim(verb.footer);
   return text;
 }
 
@@ -108,7 +79,7 @@ std::string key_entry(const KeyHelp& key) {
 
 }  // namespace
 
-std::string man_page(const CLI::App& app) {
+std::string man_page(const Verb& program) {
   std::string text = fmt::format(
       ".TH MISSIVE\\-SIM 1 \"\" \"missive\\-sim {}\" \"User Commands\"\n"
       ".SH NAME\nmissive\\-sim \\- launch and isolation costs, predicted and measured side by "
@@ -117,11 +88,11 @@ std::string man_page(const CLI::App& app) {
       ".B missive\\-sim\n.I COMMAND\n[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]\n"
       ".SH DESCRIPTION\n{}\nA first word that is no command is an experiment file: the command is "
       "then\n.BR run .\n.SH COMMANDS\n",
-      MISSIVE_VERSION, roff(app.get_description()));
-  walk(app, "", [&](const std::string& path, const CLI::App& command) {
-    if (!path.empty()) text += command_section(path, command);
+      MISSIVE_VERSION, roff(program.what));
+  walk(program, "", [&](const std::string& path, const Verb& verb) {
+    if (!path.empty()) text += verb_section(path, verb);
   });
-  text += ".SH \"EXAMPLES AND EXIT STATUS\"\n" + verbatim(kHelpFooter);
+  text += ".SH \"EXAMPLES AND EXIT STATUS\"\n" + verbatim(program.footer);
   text += ".SH \"KEYS OF EXPERIMENT FILES\"\n";
   for (const KeyHelp& key : all_keys()) text += key_entry(key);
   text +=
@@ -138,20 +109,18 @@ std::string man_page(const CLI::App& app) {
   return text;
 }
 
-std::string bash_completion(const CLI::App& app) {
+std::string bash_completion(const Verb& program) {
   std::string known, values, words;
-  walk(app, "", [&](const std::string& path, const CLI::App& command) {
+  walk(program, "", [&](const std::string& path, const Verb& verb) {
     if (!path.empty()) known += (known.empty() ? "" : "|") + ('"' + path + '"');
-    std::string commands, options;
-    for (const CLI::App* sub : command.get_subcommands(nullptr))
-      commands += (commands.empty() ? "" : " ") + sub->get_name();
-    for (const CLI::Option* option : command.get_options()) {
-      const std::string choices = choices_of(*option);
-      for (const std::string& flag : flags_of(*option)) {
-        options += (options.empty() ? "" : " ") + flag;
-        if (!choices.empty() && option->get_items_expected_max() > 0)
-          values += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", path, flag, choices);
-      }
+    std::string commands, options = path.empty() ? "-h --help --version" : "-h --help";
+    for (const Verb& sub : verb.verbs) commands += (commands.empty() ? "" : " ") + sub.name;
+    for (const Option& option : verb.options) {
+      if (option.by_place()) continue;
+      options += ' ' + option.name;
+      if (const auto& choices = option.rules.one_of; !choices.empty())
+        values += fmt::format("    \"{} {}\") words=\"{}\" ;;\n", path, option.name,
+                              fmt::join(choices, " "));
     }
     words +=
         fmt::format("    \"{}\") commands=\"{}\" options=\"{}\" ;;\n", path, commands, options);

@@ -1,17 +1,17 @@
 #pragma once
 // The command line described by itself: man page and bash completion are made by walking over its
-// commands and options, so that neither can fall behind.
+// verbs and options, so that neither can fall behind.
 
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "harness/verb.h"
 
 namespace missive::harness {
 
 // A page for section 1 of the manual, in the macros of man(7).
-std::string man_page(const CLI::App& app);
+std::string man_page(const Verb& program);
 
 // Commands, options and the values of options that have a fixed list; files otherwise.
-std::string bash_completion(const CLI::App& app);
+std::string bash_completion(const Verb& program);
 
 }  // namespace missive::harness

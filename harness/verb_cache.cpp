@@ -18,25 +18,23 @@ std::uint64_t bytes_option(const std::string& option, const std::string& text) {
   }
 }
 
-void add_policy(CLI::App* verb, std::string& policy) {
+void add_policy(Verb& verb, std::string& policy) {
   std::string what = "what goes first when the limit is reached:";
   std::vector<std::string> names;
   for (const cache::EvictionPolicy* p : cache::eviction_policies()) {
     what += fmt::format("{} {} ({})", names.empty() ? "" : ",", p->name, p->what);
     names.emplace_back(p->name);
   }
-  verb->add_option("--policy", policy, what)->check(CLI::IsMember(names))->default_str(policy);
+  verb.option("--policy", policy, what, {.one_of = names, .default_text = policy});
 }
 
-void add_cache_verb(Verbs& verbs) {
-  CLI::App* cache =
-      verbs.add("cache", "run the untrusted cache as a daemon, and look after its store");
-  cache->require_subcommand(1);
-  const SubVerbs all{verbs, cache};
-  add_cache_serve(all);
-  add_cache_stat(all);
-  add_cache_fsck(all);
-  add_cache_gc(all);
+void add_cache_verb(Verb& program) {
+  Verb& cache =
+      program.add("cache", "run the untrusted cache as a daemon, and look after its store");
+  add_cache_serve(cache);
+  add_cache_stat(cache);
+  add_cache_fsck(cache);
+  add_cache_gc(cache);
 }
 
 }  // namespace missive::harness

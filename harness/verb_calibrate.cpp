@@ -57,21 +57,20 @@ ExitStatus calibrate(const CalibrateCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_calibrate_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("calibrate", "measure this host's parameters by micro-measurements");
+void add_calibrate_verb(Verb& program) {
+  Verb& verb = program.add("calibrate", "measure this host's parameters by micro-measurements");
   auto command = std::make_shared<CalibrateCommand>();
-  verb->add_flag("--isolation", command->isolation,
-                 "the primitives of isolated domains, instead of those of launches");
-  verb->add_option("--processes", command->processes, "processes that measure, one after another")
-      ->check(CLI::Range(1, 1000));
-  verb->add_option("--repetitions", command->repetitions,
-                   "of every micro-measurement in each process")
-      ->check(CLI::Range(1, 100000));
-  verb->add_option("--seed", command->seed, "order and bootstrap");
-  verb->add_option("--out", command->out, "file to write (default: this host's own)");
+  verb.option("--isolation", command->isolation,
+              "the primitives of isolated domains, instead of those of launches");
+  verb.option("--processes", command->processes, "processes that measure, one after another",
+              {.between = {{1, 1000}}});
+  verb.option("--repetitions", command->repetitions, "of every micro-measurement in each process",
+              {.between = {{1, 100000}}});
+  verb.option("--seed", command->seed, "order and bootstrap");
+  verb.option("--out", command->out, "file to write (default: this host's own)");
   add_format(verb, command->format);
-  verb->add_flag("--quiet", command->quiet, "no progress, no notes");
-  verbs.act(verb, [command](Terminal& terminal) { return calibrate(*command, terminal); });
+  verb.option("--quiet", command->quiet, "no progress, no notes");
+  verb.action = [command](Terminal& terminal) { return calibrate(*command, terminal); };
 }
 
 }  // namespace missive::harness

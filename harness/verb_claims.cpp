@@ -45,24 +45,22 @@ ExitStatus run(const ClaimsCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_claims_verb(Verbs& verbs) {
+void add_claims_verb(Verb& program) {
   auto command = std::make_shared<ClaimsCommand>();
-  CLI::App* verb =
-      verbs.add("claims", "list the claims with the verdicts that ship with the project");
-  verb->add_option("--verdicts", command->verdicts,
-                   "verdicts.json of a 'reproduce' instead of those that ship");
-  verb->add_option(
-          "--results", command->results,
-          "judge the results in this folder of a 'reproduce' now, without running anything")
-      ->excludes("--verdicts");
-  verb->add_option("--format", command->format, "what goes to stdout")
-      ->check(CLI::IsMember({"table", "json", "csv", "markdown"}))
-      ->default_str("table");
-  verb->add_option("--update", command->update,
-                   "rewrite the sections of this Markdown file that are made from the claims, "
-                   "between <!-- claims:begin --> and its kin (repeatable)")
-      ->allow_extra_args(false);
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  Verb& verb =
+      program.add("claims", "list the claims with the verdicts that ship with the project");
+  verb.option("--verdicts", command->verdicts,
+              "verdicts.json of a 'reproduce' instead of those that ship");
+  verb.option("--results", command->results,
+              "judge the results in this folder of a 'reproduce' now, without running anything",
+              {.excludes = "--verdicts"});
+  verb.option("--format", command->format, "what goes to stdout",
+              {.one_of = {"table", "json", "csv", "markdown"}, .default_text = "table"});
+  verb.option("--update", command->update,
+              "rewrite the sections of this Markdown file that are made from the claims, "
+              "between <!-- claims:begin --> and its kin (repeatable)",
+              {.one_value_each = true});
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

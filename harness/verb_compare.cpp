@@ -119,16 +119,15 @@ ExitStatus compare_two(const CompareCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_compare_verb(Verbs& verbs) {
+void add_compare_verb(Verb& program) {
   auto command = std::make_shared<CompareCommand>();
-  CLI::App* verb = verbs.add("compare", "what changed from result A to result B, metric by metric");
-  verb->add_option("A", command->a, "folder of a run, or its result.json: what was")->required();
-  verb->add_option("B", command->b, "the same: what is now")->required();
-  verb->add_flag("--all", command->all, "also what did not change");
-  verb->add_flag("--fail-if-slower", command->fail_if_slower,
-                 "exit status 3 when anything is slower");
+  Verb& verb = program.add("compare", "what changed from result A to result B, metric by metric");
+  verb.option("A", command->a, "folder of a run, or its result.json: what was", {.required = true});
+  verb.option("B", command->b, "the same: what is now", {.required = true});
+  verb.option("--all", command->all, "also what did not change");
+  verb.option("--fail-if-slower", command->fail_if_slower, "exit status 3 when anything is slower");
   add_format(verb, command->format);
-  verb->footer(
+  verb.footer =
       "\nA metric differs when the 95 % interval of the ratio of medians leaves 1 out and the "
       "ratio "
       "is further from 1\nthan the noise floor of either run. With many metrics one in twenty "
@@ -137,8 +136,8 @@ void add_compare_verb(Verbs& verbs) {
       "3 something is slower and --fail-if-slower was given; 4 nothing could be compared.\n"
       "\nExamples:\n"
       "  missive-sim compare results/before results/after\n"
-      "  missive-sim compare host1/result.json host2/result.json --all --format csv\n");
-  verbs.act(verb, [command](Terminal& terminal) { return compare_two(*command, terminal); });
+      "  missive-sim compare host1/result.json host2/result.json --all --format csv\n";
+  verb.action = [command](Terminal& terminal) { return compare_two(*command, terminal); };
 }
 
 }  // namespace missive::harness

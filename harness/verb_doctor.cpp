@@ -38,11 +38,11 @@ ExitStatus print_doctor(bool json, Terminal& terminal) {
 
 }  // namespace
 
-void add_doctor_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("doctor", "what this host can run, and why not");
+void add_doctor_verb(Verb& program) {
+  Verb& verb = program.add("doctor", "what this host can run, and why not");
   auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "as JSON");
-  verbs.act(verb, [json](Terminal& terminal) { return print_doctor(*json, terminal); });
+  verb.option("--json", *json, "as JSON");
+  verb.action = [json](Terminal& terminal) { return print_doctor(*json, terminal); };
 }
 
 }  // namespace missive::harness

@@ -216,43 +216,62 @@ ExitStatus counted(const RunCommand& command) {
   return ExitStatus::ok;
 }
 
+void add_list(Verb& domains, const std::shared_ptr<RunCommand>& command) {
+  Verb& verb = domains.add("list", "name, whether it runs here, what it claims");
+  add_format(verb, command->format);
+  verb.action = [command](Terminal& terminal) { return list(command->format, terminal); };
+}
+
+void add_run(Verb& domains, const std::shared_ptr<RunCommand>& command) {
+  Verb& verb = domains.add("run", "create one domain and call it");
+  verb.option("NAME", command->name, "mechanism, as listed", {.required = true});
+  verb.option("--entry", command->entry,
+              "what it computes: null, hash, sort, json_scan, lookup, walk, sum",
+              {.default_text = "hash"});
+  verb.option("--size", command->size, "bytes of the request", {.default_text = "4KiB"});
+  verb.option("--calls", command->calls, "timed calls",
+              {.between = {{1, 10'000'000}}, .default_text = "1000"});
+  add_format(verb, command->format);
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
+}
+
+struct ExecCommand {
+  std::string program;
+  std::vector<std::string> arguments;
+};
+
+void add_exec(Verb& domains) {
+  Verb& verb = domains.add(
+      "exec", "run a dynamic program of this system, /bin/ls, unmodified in this process");
+  auto command = std::make_shared<ExecCommand>();
+  verb.option("PROGRAM", command->program, "its path; everything behind it is the program's own",
+              {.required = true});
+  verb.rest = &command->arguments;
+  verb.action = [command](Terminal& terminal) {
+    return execute(command->program, command->arguments, terminal);
+  };
+}
+
+void add_counted(Verb& domains, const std::shared_ptr<RunCommand>& command) {
+  Verb& verb = domains.add("counted", "for valgrind: a kernel natively, in the domain, and null");
+  verb.hidden = true;
+  verb.option("NAME", command->name, "mechanism, as listed", {.required = true});
+  verb.option("--entry", command->entry, "kernel");
+  verb.option("--size", command->size, "bytes of the request");
+  verb.option("--seed", command->seed, "of the request");
+  verb.action = [command](Terminal&) { return counted(*command); };
+}
+
 }  // namespace
 
-void add_domains_verb(Verbs& verbs) {
-  CLI::App* domains =
-      verbs.add("domains", "list isolation mechanisms, call one, or run a program in this process");
-  domains->require_subcommand(1);
-  auto command = std::make_shared<RunCommand>();
-  CLI::App* verb = Verbs::add(domains, "list", "name, whether it runs here, what it claims");
-  add_format(verb, command->format);
-  verbs.act(verb, [command](Terminal& terminal) { return list(command->format, terminal); });
-  verb = Verbs::add(domains, "run", "create one domain and call it");
-  verb->add_option("NAME", command->name, "mechanism, as listed")->required();
-  verb->add_option("--entry", command->entry,
-                   "what it computes: null, hash, sort, json_scan, lookup, walk, sum")
-      ->default_str("hash");
-  verb->add_option("--size", command->size, "bytes of the request")->default_str("4KiB");
-  verb->add_option("--calls", command->calls, "timed calls")
-      ->check(CLI::Range(1, 10'000'000))
-      ->default_str("1000");
-  add_format(verb, command->format);
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
-  verb = Verbs::add(domains, "exec",
-                    "run a dynamic program of this system, /bin/ls, unmodified in this process");
-  auto program = std::make_shared<std::string>();
-  verb->add_option("PROGRAM", *program, "its path; everything behind it is the program's own")
-      ->required();
-  verb->prefix_command();
-  verbs.act(verb, [program, verb](Terminal& terminal) {
-    return execute(*program, verb->remaining(), terminal);
-  });
-  verb = Verbs::add(domains, "counted", "for valgrind: a kernel natively, in the domain, and null");
-  verb->group("");  // not listed
-  verb->add_option("NAME", command->name, "mechanism, as listed")->required();
-  verb->add_option("--entry", command->entry, "kernel");
-  verb->add_option("--size", command->size, "bytes of the request");
-  verb->add_option("--seed", command->seed, "of the request");
-  verbs.act(verb, [command](Terminal&) { return counted(*command); });
+void add_domains_verb(Verb& program) {
+  Verb& domains = program.add(
+      "domains", "list isolation mechanisms, call one, or run a program in this process");
+  const auto command = std::make_shared<RunCommand>();
+  add_list(domains, command);
+  add_run(domains, command);
+  add_exec(domains);
+  add_counted(domains, command);
 }
 
 }  // namespace missive::harness

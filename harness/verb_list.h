@@ -6,24 +6,24 @@
 
 namespace missive::harness {
 
-void add_run_verb(Verbs& verbs);
-void add_show_verb(Verbs& verbs);
-void add_doctor_verb(Verbs& verbs);
-void add_calibrate_verb(Verbs& verbs);
-void add_validate_verb(Verbs& verbs);
-void add_parameters_verb(Verbs& verbs);
-void add_schema_verb(Verbs& verbs);
-void add_report_verb(Verbs& verbs);
-void add_merge_verb(Verbs& verbs);
-void add_compare_verb(Verbs& verbs);
-void add_help_verb(Verbs& verbs);
-void add_man_verb(Verbs& verbs);
-void add_completion_verb(Verbs& verbs);
-void add_zar_verb(Verbs& verbs);
-void add_cache_verb(Verbs& verbs);
-void add_trace_verb(Verbs& verbs);
-void add_domains_verb(Verbs& verbs);
-void add_claims_verb(Verbs& verbs);
-void add_reproduce_verb(Verbs& verbs);
+void add_run_verb(Verb& program);
+void add_show_verb(Verb& program);
+void add_doctor_verb(Verb& program);
+void add_calibrate_verb(Verb& program);
+void add_validate_verb(Verb& program);
+void add_parameters_verb(Verb& program);
+void add_schema_verb(Verb& program);
+void add_report_verb(Verb& program);
+void add_merge_verb(Verb& program);
+void add_compare_verb(Verb& program);
+void add_help_verb(Verb& program);
+void add_man_verb(Verb& program);
+void add_completion_verb(Verb& program);
+void add_zar_verb(Verb& program);
+void add_cache_verb(Verb& program);
+void add_trace_verb(Verb& program);
+void add_domains_verb(Verb& program);
+void add_claims_verb(Verb& program);
+void add_reproduce_verb(Verb& program);
 
 }  // namespace missive::harness

@@ -53,20 +53,20 @@ ExitStatus merge_results(const MergeCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_merge_verb(Verbs& verbs) {
+void add_merge_verb(Verb& program) {
   auto command = std::make_shared<MergeCommand>();
-  CLI::App* verb = verbs.add("merge", "make one result of the results of all shards of a run");
-  verb->add_option("RESULT", command->parts, "folders of the shards (run --shard I/N --out DIR)")
-      ->required();
-  verb->add_option("--out", command->out, "folder for the whole (default: results/NAME)");
+  Verb& verb = program.add("merge", "make one result of the results of all shards of a run");
+  verb.option("RESULT", command->parts, "folders of the shards (run --shard I/N --out DIR)",
+              {.required = true});
+  verb.option("--out", command->out, "folder for the whole (default: results/NAME)");
   add_format(verb, command->format);
-  verb->footer(
+  verb.footer =
       "\nRefused, in one line each: shards that overlap or miss points, of another file, seed, "
       "configuration,\nprogram or parameters, measured on different hosts, or interrupted.\n"
       "\nExamples:\n"
       "  for i in 1 2 3 4; do missive-sim run FILE --backend sim --shard $i/4 --out shard$i; done\n"
-      "  missive-sim merge shard1 shard2 shard3 shard4 --out whole\n");
-  verbs.act(verb, [command](Terminal& terminal) { return merge_results(*command, terminal); });
+      "  missive-sim merge shard1 shard2 shard3 shard4 --out whole\n";
+  verb.action = [command](Terminal& terminal) { return merge_results(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -56,21 +56,20 @@ ExitStatus print_published(const std::string& filter, const std::string& format,
 
 }  // namespace
 
-void add_parameters_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("parameters", "print parameters with value, interval and provenance");
+void add_parameters_verb(Verb& program) {
+  Verb& verb = program.add("parameters", "print parameters with value, interval and provenance");
   auto command = std::make_shared<ParametersCommand>();
-  verb->add_option("FILE", command->file,
-                   "parameter file (default: this host's); with --published a word to look for");
-  CLI::Option* isolation =
-      verb->add_flag("--isolation", command->isolation,
-                     "this host's primitives of isolated domains, instead of those of launches");
-  verb->add_flag("--published", command->published, "print what others published, with the sources")
-      ->excludes(isolation);
+  verb.option("FILE", command->file,
+              "parameter file (default: this host's); with --published a word to look for");
+  verb.option("--isolation", command->isolation,
+              "this host's primitives of isolated domains, instead of those of launches");
+  verb.option("--published", command->published, "print what others published, with the sources",
+              {.excludes = "--isolation"});
   add_format(verb, command->format);
-  verbs.act(verb, [command](Terminal& terminal) {
+  verb.action = [command](Terminal& terminal) {
     return command->published ? print_published(command->file, command->format, terminal)
                               : print_parameters(*command, terminal);
-  });
+  };
 }
 
 }  // namespace missive::harness

@@ -36,16 +36,16 @@ ExitStatus report(const ReportCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_report_verb(Verbs& verbs) {
+void add_report_verb(Verb& program) {
   auto command = std::make_shared<ReportCommand>();
-  CLI::App* verb = verbs.add("report", "make report.html of a finished run again, from its files");
-  verb->add_option("RESULT", command->result, "folder of a run, or its result.json")->required();
-  verb->add_option("--out", command->out, "the page (default: report.html beside the result)");
-  verb->footer(
+  Verb& verb = program.add("report", "make report.html of a finished run again, from its files");
+  verb.option("RESULT", command->result, "folder of a run, or its result.json", {.required = true});
+  verb.option("--out", command->out, "the page (default: report.html beside the result)");
+  verb.footer =
       "\nExamples:\n"
       "  missive-sim report results/launch\n"
-      "  missive-sim report results/launch/result.json --out /tmp/launch.html\n");
-  verbs.act(verb, [command](Terminal& terminal) { return report(*command, terminal); });
+      "  missive-sim report results/launch/result.json --out /tmp/launch.html\n";
+  verb.action = [command](Terminal& terminal) { return report(*command, terminal); };
 }
 
 }  // namespace missive::harness

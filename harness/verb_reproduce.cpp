@@ -116,26 +116,25 @@ ExitStatus run(const ReproduceCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_reproduce_verb(Verbs& verbs) {
+void add_reproduce_verb(Verb& program) {
   auto command = std::make_shared<ReproduceCommand>();
-  CLI::App* verb = verbs.add("reproduce", "run what the claims need and give each a verdict");
+  Verb& verb = program.add("reproduce", "run what the claims need and give each a verdict");
   ReproduceOptions& o = command->options;
-  verb->add_option("CLAIM", o.claims, "claims to judge, C7 C12 ... (default: all)");
-  verb->add_option("--profile", o.profile, "how much: kick (5 min), short (below an hour) or full")
-      ->check(CLI::IsMember({"kick", "short", "full"}))
-      ->default_str("short");
-  verb->add_flag("--list", command->list, "what would run, how long it takes, what is scaled down");
-  verb->add_flag("--resume", o.resume, "keep the experiments that were finished before");
-  verb->add_option("--out", command->out, "folder for results and verdicts")
-      ->default_str("results/reproduce");
+  verb.option("CLAIM", o.claims, "claims to judge, C7 C12 ... (default: all)");
+  verb.option("--profile", o.profile, "how much: kick (5 min), short (below an hour) or full",
+              {.one_of = {"kick", "short", "full"}, .default_text = "short"});
+  verb.option("--list", command->list, "what would run, how long it takes, what is scaled down");
+  verb.option("--resume", o.resume, "keep the experiments that were finished before");
+  verb.option("--out", command->out, "folder for results and verdicts",
+              {.default_text = "results/reproduce"});
   add_format(verb, command->format);
-  verb->add_flag("--quiet", command->quiet, "no progress, no notes");
-  verb->footer(
+  verb.option("--quiet", command->quiet, "no progress, no notes");
+  verb.footer =
       "\nExit status: 0 every claim that can be judged holds; 1 an experiment failed; 3 a claim "
       "does not\nhold; 4 some could not be judged here, or are inconclusive; 130 interrupted, go "
       "on "
-      "with --resume.\n");
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+      "with --resume.\n";
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -99,64 +99,62 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
 }
 
 // What `run` and `show` have in common: the file and what the command line changes in it.
-void add_overrides(CLI::App* verb, RunCommand& command) {
+void add_overrides(Verb& verb, RunCommand& command) {
   Overrides& o = command.overrides;
-  verb->add_option("EXPERIMENT", command.file, "experiment file (JSON; *.jsonc may have comments)")
-      ->required();
-  verb->add_option("--set", o.sets,
-                   "POINTER=VALUE: give a key another value before the sweep; a swept key is "
-                   "fixed (repeatable)")
-      ->allow_extra_args(false);
-  verb->add_option("--profile", o.profile, "how much of it: kick (a first look), short or full")
-      ->check(CLI::IsMember({"kick", "short", "full"}));
-  verb->add_option("--backend", o.backend, "who answers: sim, real or both")
-      ->check(CLI::IsMember({"sim", "real", "both"}));
-  verb->add_option("--repetitions", o.repetitions,
-                   "real launches per point and native starts, or values per cell and process, "
-                   "whatever the file says");
-  verb->add_option("--seed", o.seed, "start of all random numbers");
-  verb->add_option("--parameters", o.parameters,
-                   "FILE of parameters for the simulation, or 'reference': the shipped ones; "
-                   "nothing is calibrated then (default: this host's)");
+  verb.option("EXPERIMENT", command.file, "experiment file (JSON; *.jsonc may have comments)",
+              {.required = true});
+  verb.option("--set", o.sets,
+              "POINTER=VALUE: give a key another value before the sweep; a swept key is "
+              "fixed (repeatable)",
+              {.one_value_each = true});
+  verb.option("--profile", o.profile, "how much of it: kick (a first look), short or full",
+              {.one_of = {"kick", "short", "full"}});
+  verb.option("--backend", o.backend, "who answers: sim, real or both",
+              {.one_of = {"sim", "real", "both"}});
+  verb.option("--repetitions", o.repetitions,
+              "real launches per point and native starts, or values per cell and process, "
+              "whatever the file says");
+  verb.option("--seed", o.seed, "start of all random numbers");
+  verb.option("--parameters", o.parameters,
+              "FILE of parameters for the simulation, or 'reference': the shipped ones; "
+              "nothing is calibrated then (default: this host's)");
 }
 
 }  // namespace
 
-void add_run_verb(Verbs& verbs) {
+void add_run_verb(Verb& program) {
   auto command = std::make_shared<RunCommand>();
-  CLI::App* verb = verbs.add("run", "run an experiment (the default: the word may be left out)");
+  Verb& verb = program.add("run", "run an experiment (the default: the word may be left out)");
   add_overrides(verb, *command);
-  verb->add_option("--out", command->out,
-                   "folder for report.html, result.json, observations.csv, trace.json "
-                   "(default: results/NAME)");
-  verb->add_option("--jobs", command->jobs,
-                   "simulated points at a time; real launches never overlap, they would "
-                   "disturb each other")
-      ->check(CLI::Range(1, 1024))
-      ->default_str("1");
+  verb.option("--out", command->out,
+              "folder for report.html, result.json, observations.csv, trace.json "
+              "(default: results/NAME)");
+  verb.option("--jobs", command->jobs,
+              "simulated points at a time; real launches never overlap, they would "
+              "disturb each other",
+              {.between = {{1, 1024}}, .default_text = "1"});
   add_format(verb, command->format);
-  verb->add_option("--shard", command->shard,
-                   "I/N: only every N-th point, beginning with the I-th (from 1); 'missive-sim "
-                   "merge' makes one result of all shards");
-  verb->add_flag("--resume", command->resume,
-                 "go on with a run that was stopped: simulated points that are finished in --out "
-                 "are not run again (real measurements begin anew)");
-  verb->add_flag("--quiet", command->quiet, "no progress, no notes");
-  verb->add_flag("--dry-run", command->dry_run, "check everything, list the points, run nothing");
-  verb->footer(kHelpFooter);
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.option("--shard", command->shard,
+              "I/N: only every N-th point, beginning with the I-th (from 1); 'missive-sim "
+              "merge' makes one result of all shards");
+  verb.option("--resume", command->resume,
+              "go on with a run that was stopped: simulated points that are finished in --out "
+              "are not run again (real measurements begin anew)");
+  verb.option("--quiet", command->quiet, "no progress, no notes");
+  verb.option("--dry-run", command->dry_run, "check everything, list the points, run nothing");
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
-void add_show_verb(Verbs& verbs) {
+void add_show_verb(Verb& program) {
   auto command = std::make_shared<RunCommand>();
-  CLI::App* verb =
-      verbs.add("show", "print the experiment file with profile, --set and all defaults resolved");
+  Verb& verb = program.add(
+      "show", "print the experiment file with profile, --set and all defaults resolved");
   add_overrides(verb, *command);
-  verbs.act(verb, [command](Terminal& terminal) {
+  verb.action = [command](Terminal& terminal) {
     const Experiment e = load_experiment(command->file, command->overrides);
     terminal.out << e.effective.dump(2) << '\n';
     return ExitStatus::ok;
-  });
+  };
 }
 
 }  // namespace missive::harness

@@ -49,15 +49,15 @@ ExitStatus trace_start(const TraceCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_trace_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("trace", "print what a recorded application start did, or record one");
+void add_trace_verb(Verb& program) {
+  Verb& verb = program.add("trace", "print what a recorded application start did, or record one");
   auto command = std::make_shared<TraceCommand>();
-  verb->add_option("APPLICATION", command->what, "registered application, or a .trace.gz file")
-      ->required();
-  verb->add_flag("--json", command->json, "as JSON");
-  verb->add_option("--record", command->record,
-                   "start the application and write its trace to this file (.trace.gz)");
-  verbs.act(verb, [command](Terminal& terminal) { return trace_start(*command, terminal); });
+  verb.option("APPLICATION", command->what, "registered application, or a .trace.gz file",
+              {.required = true});
+  verb.option("--json", command->json, "as JSON");
+  verb.option("--record", command->record,
+              "start the application and write its trace to this file (.trace.gz)");
+  verb.action = [command](Terminal& terminal) { return trace_start(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -41,19 +41,19 @@ ExitStatus validate(const std::vector<std::string>& files, Terminal& terminal) {
 
 }  // namespace
 
-void add_validate_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("validate", "check experiment and parameter files, run nothing");
+void add_validate_verb(Verb& program) {
+  Verb& verb = program.add("validate", "check experiment and parameter files, run nothing");
   auto files = std::make_shared<std::vector<std::string>>();
-  verb->add_option("FILE", *files, "files to check")->required();
-  verbs.act(verb, [files](Terminal& terminal) { return validate(*files, terminal); });
+  verb.option("FILE", *files, "files to check", {.required = true});
+  verb.action = [files](Terminal& terminal) { return validate(*files, terminal); };
 }
 
-void add_schema_verb(Verbs& verbs) {
-  CLI::App* verb = verbs.add("schema", "print the JSON Schema of experiment files");
-  verbs.act(verb, [](Terminal& terminal) {
+void add_schema_verb(Verb& program) {
+  Verb& verb = program.add("schema", "print the JSON Schema of experiment files");
+  verb.action = [](Terminal& terminal) {
     terminal.out << experiment_schema_document().dump(2) << '\n';
     return ExitStatus::ok;
-  });
+  };
 }
 
 }  // namespace missive::harness

@@ -44,22 +44,20 @@ std::uint32_t size_option(const std::string& option, const std::string& text, st
   }
 }
 
-void add_zar_verb(Verbs& verbs) {
-  CLI::App* zar = verbs.add("zar", "build, read, compare and check application images");
-  zar->require_subcommand(1);
-  const SubVerbs all{verbs, zar};
-  add_zar_build(all);
-  add_zar_ls(all);
-  add_zar_stat(all);
-  add_zar_verify(all);
-  add_zar_extract(all);
-  add_zar_cat(all);
-  add_zar_diff(all);
-  add_zar_mount(all);
-  add_zar_import(all);
-  add_zar_trace(all);
-  add_zar_pack(all);
-  add_zar_blocks(all);
+void add_zar_verb(Verb& program) {
+  Verb& zar = program.add("zar", "build, read, compare and check application images");
+  add_zar_build(zar);
+  add_zar_ls(zar);
+  add_zar_stat(zar);
+  add_zar_verify(zar);
+  add_zar_extract(zar);
+  add_zar_cat(zar);
+  add_zar_diff(zar);
+  add_zar_mount(zar);
+  add_zar_import(zar);
+  add_zar_trace(zar);
+  add_zar_pack(zar);
+  add_zar_blocks(zar);
 }
 
 }  // namespace missive::harness

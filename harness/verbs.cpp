@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include "harness/verb_list.h"
 
 namespace missive::harness {
+
+namespace {
 
 const char* const kHelpFooter = R"(
 Examples:
@@ -20,46 +24,55 @@ Exit status:
   130  interrupted; what was done is in the output folder
 )";
 
-void add_all_verbs(Verbs& verbs) {
-  add_run_verb(verbs);
-  add_show_verb(verbs);
-  add_doctor_verb(verbs);
-  add_calibrate_verb(verbs);
-  add_validate_verb(verbs);
-  add_parameters_verb(verbs);
-  add_schema_verb(verbs);
-  add_report_verb(verbs);
-  add_merge_verb(verbs);
-  add_compare_verb(verbs);
-  add_help_verb(verbs);
-  add_man_verb(verbs);
-  add_completion_verb(verbs);
-  add_zar_verb(verbs);
-  add_cache_verb(verbs);
-  add_trace_verb(verbs);
-  add_domains_verb(verbs);
-  add_claims_verb(verbs);
-  add_reproduce_verb(verbs);
+}  // namespace
+
+void add_all_verbs(Verb& program) {
+  program.footer = kHelpFooter;
+  add_run_verb(program);
+  add_show_verb(program);
+  add_doctor_verb(program);
+  add_calibrate_verb(program);
+  add_validate_verb(program);
+  add_parameters_verb(program);
+  add_schema_verb(program);
+  add_report_verb(program);
+  add_merge_verb(program);
+  add_compare_verb(program);
+  add_help_verb(program);
+  add_man_verb(program);
+  add_completion_verb(program);
+  add_zar_verb(program);
+  add_cache_verb(program);
+  add_trace_verb(program);
+  add_domains_verb(program);
+  add_claims_verb(program);
+  add_reproduce_verb(program);
 }
 
-CLI::App* Verbs::add(const std::string& name, const std::string& what) {
-  return add(&app_, name, what);
+Verb& Verb::add(const std::string& its_name, const std::string& does) {
+  return verbs.emplace_back(its_name, does);
 }
 
-CLI::App* Verbs::add(CLI::App* parent, const std::string& name, const std::string& what) {
-  CLI::App* verb = parent->add_subcommand(name, what);
-  verb->allow_extras();  // refused by cli.cpp, with a suggestion
-  return verb;
+void Verb::option(const std::string& its_name, OptionValue value, const std::string& does,
+                  const OptionRules& rules) {
+  options.push_back({its_name, value, does, rules});
 }
 
-void Verbs::act(CLI::App* verb, Action action) {
-  verb->callback([this, action = std::move(action)] { chosen_ = action; });
+const Verb* Verb::find_verb(const std::string& wanted) const {
+  const auto found = std::find_if(verbs.begin(), verbs.end(),
+                                  [&](const Verb& verb) { return verb.name == wanted; });
+  return found == verbs.end() ? nullptr : &*found;
 }
 
-CLI::Option* add_format(CLI::App* verb, std::string& format) {
-  return verb->add_option("--format", format, "what goes to stdout: table, json or csv")
-      ->check(CLI::IsMember({"table", "json", "csv"}))
-      ->default_str("table");
+const Option* Verb::find_option(const std::string& wanted) const {
+  const auto found = std::find_if(options.begin(), options.end(),
+                                  [&](const Option& option) { return option.name == wanted; });
+  return found == options.end() ? nullptr : &*found;
+}
+
+void add_format(Verb& verb, std::string& format) {
+  verb.option("--format", format, "what goes to stdout: table, json or csv",
+              {.one_of = {"table", "json", "csv"}, .default_text = "table"});
 }
 
 Progress progress_for(const Terminal& terminal, bool quiet) {

@@ -63,20 +63,19 @@ ExitStatus fsck(const FsckCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_fsck(const SubVerbs& verbs) {
-  CLI::App* verb =
-      verbs.add("fsck", "check every block, recipe, tag and record of a store at rest");
+void add_cache_fsck(Verb& cache) {
+  Verb& verb = cache.add("fsck", "check every block, recipe, tag and record of a store at rest");
   auto command = std::make_shared<FsckCommand>();
-  verb->add_option("--store", command->store, "folder of the store")->required();
-  verb->add_flag("--repair", command->repair, "drop what is damaged");
-  verb->add_flag("--quick", command->quick, "do not hash blocks");
-  verb->add_flag("--json", command->json, "as JSON");
-  verb->footer(
+  verb.option("--store", command->store, "folder of the store", {.required = true});
+  verb.option("--repair", command->repair, "drop what is damaged");
+  verb.option("--quick", command->quick, "do not hash blocks");
+  verb.option("--json", command->json, "as JSON");
+  verb.footer =
       "\nExit status: 0 clean, or repaired; 1 damaged, or in use; 2 no store there.\n"
       "\nExamples:\n"
       "  missive-sim cache fsck --store cache\n"
-      "  missive-sim cache fsck --store cache --repair --json\n");
-  verbs.act(verb, [command](Terminal& terminal) { return fsck(*command, terminal); });
+      "  missive-sim cache fsck --store cache --repair --json\n";
+  verb.action = [command](Terminal& terminal) { return fsck(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -42,22 +42,21 @@ ExitStatus gc(const GcCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_gc(const SubVerbs& verbs) {
-  CLI::App* verb =
-      verbs.add("gc", "drop what no image needs or is over a limit from a store at rest");
+void add_cache_gc(Verb& cache) {
+  Verb& verb = cache.add("gc", "drop what no image needs or is over a limit from a store at rest");
   auto command = std::make_shared<GcCommand>();
-  verb->add_option("--store", command->store, "folder of the store")->required();
-  verb->add_option("--limit", command->limit, "bytes that may be left; 0: no limit")
-      ->default_str("0");
+  verb.option("--store", command->store, "folder of the store", {.required = true});
+  verb.option("--limit", command->limit, "bytes that may be left; 0: no limit",
+              {.default_text = "0"});
   add_policy(verb, command->policy);
-  verb->add_flag("--json", command->json, "as JSON");
-  verb->footer(
+  verb.option("--json", command->json, "as JSON");
+  verb.footer =
       "\nHow often images were used is known to a running cache only: at rest, policies see which\n"
       "blocks images share, and drop the later in an image first.\n"
       "\nExamples:\n"
       "  missive-sim cache gc --store cache\n"
-      "  missive-sim cache gc --store cache --limit 200MiB --policy commonality\n");
-  verbs.act(verb, [command](Terminal& terminal) { return gc(*command, terminal); });
+      "  missive-sim cache gc --store cache --limit 200MiB --policy commonality\n";
+  verb.action = [command](Terminal& terminal) { return gc(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -56,33 +56,31 @@ ExitStatus serve(const ServeCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_serve(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("serve", "serve a store on a Unix socket, until SIGINT or SIGTERM");
+void add_cache_serve(Verb& cache) {
+  Verb& verb = cache.add("serve", "serve a store on a Unix socket, until SIGINT or SIGTERM");
   auto command = std::make_shared<ServeCommand>();
-  verb->add_option("--store", command->store, "folder of the store, made if it is missing")
-      ->required();
-  verb->add_option("--socket", command->socket, "socket to listen on (default: STORE/socket)");
-  verb->add_option(
-      "--origin", command->origin,
-      "URL of the origin to fetch from (default: none, and only what is held is served)");
-  verb->add_option("--limit", command->limit, "bytes of the store on disk; 0: no limit")
-      ->default_str("8GiB");
-  verb->add_option("--memory", command->memory, "bytes of assembled images in memory")
-      ->default_str("2GiB");
-  verb->add_option("--connections", command->connections, "open at once; one more is refused")
-      ->check(CLI::Range(1, 4096))
-      ->default_str("256");
+  verb.option("--store", command->store, "folder of the store, made if it is missing",
+              {.required = true});
+  verb.option("--socket", command->socket, "socket to listen on (default: STORE/socket)");
+  verb.option("--origin", command->origin,
+              "URL of the origin to fetch from (default: none, and only what is held is served)");
+  verb.option("--limit", command->limit, "bytes of the store on disk; 0: no limit",
+              {.default_text = "8GiB"});
+  verb.option("--memory", command->memory, "bytes of assembled images in memory",
+              {.default_text = "2GiB"});
+  verb.option("--connections", command->connections, "open at once; one more is refused",
+              {.between = {{1, 4096}}, .default_text = "256"});
   add_policy(verb, command->policy);
-  verb->add_flag("--no-sync", command->no_sync,
-                 "answer fetches before blocks are on the disk: a power cut may lose them");
-  verb->add_flag("--no-check", command->no_check,
-                 "do not hash blocks when an image is assembled: launchers verify anyway");
-  verb->footer(
+  verb.option("--no-sync", command->no_sync,
+              "answer fetches before blocks are on the disk: a power cut may lose them");
+  verb.option("--no-check", command->no_check,
+              "do not hash blocks when an image is assembled: launchers verify anyway");
+  verb.footer =
       "\nStarted by root, the cache itself runs as nobody, who is given the store.\n"
       "\nExamples:\n"
       "  missive-sim cache serve --store /var/cache/missive --origin http://127.0.0.1:8123\n"
-      "  missive-sim cache serve --store cache --limit 500MiB --policy commonality\n");
-  verbs.act(verb, [command](Terminal& terminal) { return serve(*command, terminal); });
+      "  missive-sim cache serve --store cache --limit 500MiB --policy commonality\n";
+  verb.action = [command](Terminal& terminal) { return serve(*command, terminal); };
 }
 
 }  // namespace missive::harness

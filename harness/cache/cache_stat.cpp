@@ -79,21 +79,20 @@ ExitStatus stat(const StatCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_cache_stat(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("stat", "what a running cache counts, or what a store at rest holds");
+void add_cache_stat(Verb& cache) {
+  Verb& verb = cache.add("stat", "what a running cache counts, or what a store at rest holds");
   auto command = std::make_shared<StatCommand>();
-  verb->add_option("--store", command->store, "folder of a store that no cache runs on");
-  verb->add_option("--socket", command->socket, "socket of a running cache");
-  verb->add_option("--format", command->format, "table, json or prometheus (its text format)")
-      ->check(CLI::IsMember({"table", "json", "prometheus"}))
-      ->default_str("table");
-  verb->add_flag("--json", command->json, "as JSON");
-  verb->footer(
+  verb.option("--store", command->store, "folder of a store that no cache runs on");
+  verb.option("--socket", command->socket, "socket of a running cache");
+  verb.option("--format", command->format, "table, json or prometheus (its text format)",
+              {.one_of = {"table", "json", "prometheus"}, .default_text = "table"});
+  verb.option("--json", command->json, "as JSON");
+  verb.footer =
       "\nExamples:\n"
       "  missive-sim cache stat --socket cache/socket\n"
       "  missive-sim cache stat --socket cache/socket --format prometheus\n"
-      "  missive-sim cache stat --store cache --json\n");
-  verbs.act(verb, [command](Terminal& terminal) { return stat(*command, terminal); });
+      "  missive-sim cache stat --store cache --json\n";
+  verb.action = [command](Terminal& terminal) { return stat(*command, terminal); };
 }
 
 }  // namespace missive::harness

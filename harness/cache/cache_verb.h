@@ -9,14 +9,14 @@
 
 namespace missive::harness {
 
-void add_cache_serve(const SubVerbs& verbs);
-void add_cache_stat(const SubVerbs& verbs);
-void add_cache_fsck(const SubVerbs& verbs);
-void add_cache_gc(const SubVerbs& verbs);
+void add_cache_serve(Verb& cache);
+void add_cache_stat(Verb& cache);
+void add_cache_fsck(Verb& cache);
+void add_cache_gc(Verb& cache);
 
 // "10GiB" of an option, in bytes; "0" needs no unit. Throws InputError that names the option.
 std::uint64_t bytes_option(const std::string& option, const std::string& text);
 // --policy, with the registry's names and what each does.
-void add_policy(CLI::App* verb, std::string& policy);
+void add_policy(Verb& verb, std::string& policy);
 
 }  // namespace missive::harness

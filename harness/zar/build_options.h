@@ -21,7 +21,7 @@ struct BuildFlags {
   bool touched = false, no_holes = false, quiet = false;
 };
 
-BuildFlags::Ptr add_build_flags(CLI::App* verb);
+BuildFlags::Ptr add_build_flags(Verb& verb);
 
 // Builds and prints the report. Throws as zar::build() does, and InputError for bad flags.
 ExitStatus build_image(const std::string& tree, const std::string& image, BuildFlags& flags,

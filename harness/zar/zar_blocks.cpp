@@ -34,17 +34,16 @@ ExitStatus run(const BlocksCommand& command) {
 
 }  // namespace
 
-void add_zar_blocks(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add(
-      "blocks", "list the blocks of Debian packages by their hashes (traces/commonality)");
+void add_zar_blocks(Verb& zar) {
+  Verb& verb =
+      zar.add("blocks", "list the blocks of Debian packages by their hashes (traces/commonality)");
   auto command = std::make_shared<BlocksCommand>();
-  verb->add_option("DEB", command->packages, "packages, named as apt names them")->required();
-  verb->add_option("--units", command->units, "how files are cut: block sizes, cdc")
-      ->delimiter(',')
-      ->default_str("4KiB,64KiB,cdc");
-  verb->add_option("--out", command->out, "directory for the lists, PACKAGE.list.gz")
-      ->default_str(".");
-  verbs.act(verb, [command](Terminal&) { return run(*command); });
+  verb.option("DEB", command->packages, "packages, named as apt names them", {.required = true});
+  verb.option("--units", command->units, "how files are cut: block sizes, cdc",
+              {.default_text = "4KiB,64KiB,cdc", .separator = ','});
+  verb.option("--out", command->out, "directory for the lists, PACKAGE.list.gz",
+              {.default_text = "."});
+  verb.action = [command](Terminal&) { return run(*command); };
 }
 
 }  // namespace missive::harness

@@ -26,40 +26,39 @@ std::vector<std::string> read_lines(const std::string& file) {
 }
 
 template <typename Registry>
-CLI::Option* choice(CLI::App* verb, const std::string& name, std::string& value,
-                    const std::string& what, const Registry& registry) {
+void choice(Verb& verb, const std::string& name, std::string& value, const std::string& what,
+            const Registry& registry) {
   std::string help = what + ":";
   for (const auto* c : registry) help += fmt::format("\n  {:10} {}", c->name, c->what);
-  return verb->add_option(name, value, help)->default_str(value);
+  verb.option(name, value, help, {.default_text = value});
 }
 
 }  // namespace
 
-BuildFlags::Ptr add_build_flags(CLI::App* verb) {
+BuildFlags::Ptr add_build_flags(Verb& verb) {
   auto flags = std::make_shared<BuildFlags>();
-  verb->add_option("--block-size", flags->block_size, "power of two, 4KiB to 1MiB")
-      ->default_str(flags->block_size);
-  verb->add_option("--degree", flags->options.degree, "children of a tree node")
-      ->check(CLI::Range(2, 256))
-      ->default_str("128");
+  verb.option("--block-size", flags->block_size, "power of two, 4KiB to 1MiB",
+              {.default_text = flags->block_size});
+  verb.option("--degree", flags->options.degree, "children of a tree node",
+              {.between = {{2, 256}}, .default_text = "128"});
   choice(verb, "--packing", flags->options.packing, "which files share pages", zar::packings());
   choice(verb, "--placement", flags->options.placement, "where files lie", zar::placements());
   choice(verb, "--units", flags->options.units, "what is hashed and sent as a whole",
          zar::unit_choices());
-  verb->add_option("--chunk", flags->chunk, "sizes of units cdc: MIN:AVERAGE:MAX")
-      ->default_str(flags->chunk);
-  verb->add_option("--tree", flags->options.tree,
-                   "plain, or fs-verity: the name is what `fsverity digest` prints")
-      ->default_str("plain");
-  verb->add_option("--application", flags->application,
-                   "only the files that its recorded start opens, and its launch runs");
-  verb->add_option("--trace", flags->trace, "the same from a trace file (.trace.gz)");
-  verb->add_flag("--touched", flags->touched, "of these files only the pages that it touches");
-  verb->add_option("--absent", flags->absent, "file of names that do not exist, one a line");
-  verb->add_flag("--no-holes", flags->no_holes, "store holes of sparse files as zeros");
-  verb->add_option("--threads", flags->options.threads, "0: one for each CPU")->default_str("0");
-  verb->add_option("--recipe", flags->recipe, "also write the recipe to this file");
-  verb->add_flag("--quiet", flags->quiet, "no progress");
+  verb.option("--chunk", flags->chunk, "sizes of units cdc: MIN:AVERAGE:MAX",
+              {.default_text = flags->chunk});
+  verb.option("--tree", flags->options.tree,
+              "plain, or fs-verity: the name is what `fsverity digest` prints",
+              {.default_text = "plain"});
+  verb.option("--application", flags->application,
+              "only the files that its recorded start opens, and its launch runs");
+  verb.option("--trace", flags->trace, "the same from a trace file (.trace.gz)");
+  verb.option("--touched", flags->touched, "of these files only the pages that it touches");
+  verb.option("--absent", flags->absent, "file of names that do not exist, one a line");
+  verb.option("--no-holes", flags->no_holes, "store holes of sparse files as zeros");
+  verb.option("--threads", flags->options.threads, "0: one for each CPU", {.default_text = "0"});
+  verb.option("--recipe", flags->recipe, "also write the recipe to this file");
+  verb.option("--quiet", flags->quiet, "no progress");
   return flags;
 }
 
@@ -113,15 +112,15 @@ ExitStatus build_image(const std::string& tree, const std::string& image, BuildF
   return ExitStatus::ok;
 }
 
-void add_zar_build(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("build", "pack a directory tree into an image");
+void add_zar_build(Verb& zar) {
+  Verb& verb = zar.add("build", "pack a directory tree into an image");
   auto tree = std::make_shared<std::string>(), image = std::make_shared<std::string>();
-  verb->add_option("TREE", *tree, "directory")->required();
-  verb->add_option("IMAGE", *image, "file to write")->required();
+  verb.option("TREE", *tree, "directory", {.required = true});
+  verb.option("IMAGE", *image, "file to write", {.required = true});
   const BuildFlags::Ptr flags = add_build_flags(verb);
-  verbs.act(verb, [tree, image, flags](Terminal& terminal) {
+  verb.action = [tree, image, flags](Terminal& terminal) {
     return build_image(*tree, *image, *flags, terminal);
-  });
+  };
 }
 
 }  // namespace missive::harness

@@ -44,14 +44,14 @@ ExitStatus run(const CatCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_cat(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("cat", "print a file of an image");
+void add_zar_cat(Verb& zar) {
+  Verb& verb = zar.add("cat", "print a file of an image");
   auto command = std::make_shared<CatCommand>();
-  verb->add_option("IMAGE", command->image, "image file")->required();
-  verb->add_option("PATH", command->path, "within it; symbolic links are followed")->required();
-  verb->add_option("--offset", command->offset, "first byte")->default_str("0");
-  verb->add_option("--length", command->length, "bytes")->default_str("to the end");
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.option("IMAGE", command->image, "image file", {.required = true});
+  verb.option("PATH", command->path, "within it; symbolic links are followed", {.required = true});
+  verb.option("--offset", command->offset, "first byte", {.default_text = "0"});
+  verb.option("--length", command->length, "bytes", {.default_text = "to the end"});
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -54,15 +54,15 @@ ExitStatus diff(const std::string& from, const std::string& to, bool json, Termi
 
 }  // namespace
 
-void add_zar_diff(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add(
-      "diff", "what of image TO somebody who has FROM still needs: to fetch, and to copy");
+void add_zar_diff(Verb& zar) {
+  Verb& verb =
+      zar.add("diff", "what of image TO somebody who has FROM still needs: to fetch, and to copy");
   auto from = std::make_shared<std::string>(), to = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  verb->add_option("FROM", *from, "image or recipe file")->required();
-  verb->add_option("TO", *to, "image or recipe file")->required();
-  verb->add_flag("--json", *json, "as JSON");
-  verbs.act(verb, [=](Terminal& terminal) { return diff(*from, *to, *json, terminal); });
+  verb.option("FROM", *from, "image or recipe file", {.required = true});
+  verb.option("TO", *to, "image or recipe file", {.required = true});
+  verb.option("--json", *json, "as JSON");
+  verb.action = [=](Terminal& terminal) { return diff(*from, *to, *json, terminal); };
 }
 
 }  // namespace missive::harness

@@ -38,17 +38,17 @@ ExitStatus run(const ExtractCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_extract(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("extract", "unpack an image into a directory");
+void add_zar_extract(Verb& zar) {
+  Verb& verb = zar.add("extract", "unpack an image into a directory");
   auto command = std::make_shared<ExtractCommand>();
-  verb->add_option("IMAGE", command->image, "image file")->required();
-  verb->add_option("DIRECTORY", command->directory, "made when it is missing")->required();
-  verb->add_option("--name", command->name, "first check that this is the image's name");
-  verb->add_flag("--resume", command->options.resume,
-                 "finish an extraction that was interrupted; keeps files that are done");
-  verb->add_flag("--partial", command->options.partial,
-                 "of partial files write what there is, the rest as a hole");
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.option("IMAGE", command->image, "image file", {.required = true});
+  verb.option("DIRECTORY", command->directory, "made when it is missing", {.required = true});
+  verb.option("--name", command->name, "first check that this is the image's name");
+  verb.option("--resume", command->options.resume,
+              "finish an extraction that was interrupted; keeps files that are done");
+  verb.option("--partial", command->options.partial,
+              "of partial files write what there is, the rest as a hole");
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

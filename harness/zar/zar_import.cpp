@@ -53,21 +53,19 @@ ExitStatus run(ImportCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_import(const SubVerbs& verbs) {
+void add_zar_import(Verb& zar) {
   std::string kinds;
   for (const auto* kind : zar::import_kinds())
     kinds += fmt::format("\n  {:10} {}", kind->name, kind->what);
-  CLI::App* verb = verbs.add("import", "make an image of something else than a directory:" + kinds);
+  Verb& verb = zar.add("import", "make an image of something else than a directory:" + kinds);
   auto command = std::make_shared<ImportCommand>();
-  verb->add_option("IMAGE", command->image, "file to write")->required();
-  verb->add_option("SOURCE", command->sources, "files or OCI layouts; several go over each other");
-  verb->add_option("--packages", command->packages,
-                   "Debian packages, fetched with their closure through apt")
-      ->delimiter(',');
-  verb->add_option("--kind", command->kind,
-                   "what SOURCE is; found out from its content if not given");
+  verb.option("IMAGE", command->image, "file to write", {.required = true});
+  verb.option("SOURCE", command->sources, "files or OCI layouts; several go over each other");
+  verb.option("--packages", command->packages,
+              "Debian packages, fetched with their closure through apt", {.separator = ','});
+  verb.option("--kind", command->kind, "what SOURCE is; found out from its content if not given");
   command->flags = add_build_flags(verb);
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -57,14 +57,14 @@ ExitStatus list(const std::string& file, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_ls(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add(
+void add_zar_ls(Verb& zar) {
+  Verb& verb = zar.add(
       "ls",
       "list an image: kind and mode, size, offset, path\n"
       "kinds: - file, s sparse, p partial, d directory, l link, x name that does not exist");
   auto image = std::make_shared<std::string>();
-  verb->add_option("IMAGE", *image, "image file")->required();
-  verbs.act(verb, [image](Terminal& terminal) { return list(*image, terminal); });
+  verb.option("IMAGE", *image, "image file", {.required = true});
+  verb.action = [image](Terminal& terminal) { return list(*image, terminal); };
 }
 
 }  // namespace missive::harness

@@ -78,14 +78,14 @@ ExitStatus run(const MountCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_mount(const SubVerbs& verbs) {
-  CLI::App* verb =
-      verbs.add("mount", "serve an image read-only on a directory, until interrupted (root, FUSE)");
+void add_zar_mount(Verb& zar) {
+  Verb& verb =
+      zar.add("mount", "serve an image read-only on a directory, until interrupted (root, FUSE)");
   auto command = std::make_shared<MountCommand>();
-  verb->add_option("IMAGE", command->image, "image file")->required();
-  verb->add_option("DIRECTORY", command->directory, "an existing directory")->required();
-  verb->add_option("--name", command->name, "first check that this is the image's name");
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.option("IMAGE", command->image, "image file", {.required = true});
+  verb.option("DIRECTORY", command->directory, "an existing directory", {.required = true});
+  verb.option("--name", command->name, "first check that this is the image's name");
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -38,24 +38,24 @@ ExitStatus unpack(const PackCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_pack(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("pack", "compress an image, unit by unit, for transport");
+void add_zar_pack(Verb& zar) {
+  Verb& verb = zar.add("pack", "compress an image, unit by unit, for transport");
   auto command = std::make_shared<PackCommand>();
-  verb->add_option("IMAGE", command->from, "image file")->required();
-  verb->add_option("FILE", command->to, "file to write")->required();
+  verb.option("IMAGE", command->from, "image file", {.required = true});
+  verb.option("FILE", command->to, "file to write", {.required = true});
   std::string help = "compression:";
   for (const auto* c : zar::codecs()) help += fmt::format("\n  {:10} {}", c->name, c->what);
-  verb->add_option("--codec", command->codec, help)->default_str("zstd");
-  verb->add_option("--level", command->level, "0: the codec's own default")
-      ->check(CLI::Range(0, 19))
-      ->default_str("0");
-  verbs.act(verb, [command](Terminal& terminal) { return pack(*command, terminal); });
+  verb.option("--codec", command->codec, help, {.default_text = "zstd"});
+  verb.option("--level", command->level, "0: the codec's own default",
+              {.between = {{0, 19}}, .default_text = "0"});
+  verb.action = [command](Terminal& terminal) { return pack(*command, terminal); };
 
-  verb = verbs.add("unpack", "make the image again, every unit checked against the recipe");
+  Verb& unpacking =
+      zar.add("unpack", "make the image again, every unit checked against the recipe");
   auto back = std::make_shared<PackCommand>();
-  verb->add_option("FILE", back->from, "what zar pack wrote")->required();
-  verb->add_option("IMAGE", back->to, "file to write")->required();
-  verbs.act(verb, [back](Terminal& terminal) { return unpack(*back, terminal); });
+  unpacking.option("FILE", back->from, "what zar pack wrote", {.required = true});
+  unpacking.option("IMAGE", back->to, "file to write", {.required = true});
+  unpacking.action = [back](Terminal& terminal) { return unpack(*back, terminal); };
 }
 
 }  // namespace missive::harness

@@ -92,15 +92,13 @@ ExitStatus stat_image(const std::string& file, bool json, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_stat(const SubVerbs& verbs) {
-  CLI::App* verb =
-      verbs.add("stat", "split an image's bytes into content, padding, metadata, recipe");
+void add_zar_stat(Verb& zar) {
+  Verb& verb = zar.add("stat", "split an image's bytes into content, padding, metadata, recipe");
   auto image = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  verb->add_option("IMAGE", *image, "image file")->required();
-  verb->add_flag("--json", *json, "as JSON");
-  verbs.act(verb,
-            [image, json](Terminal& terminal) { return stat_image(*image, *json, terminal); });
+  verb.option("IMAGE", *image, "image file", {.required = true});
+  verb.option("--json", *json, "as JSON");
+  verb.action = [image, json](Terminal& terminal) { return stat_image(*image, *json, terminal); };
 }
 
 }  // namespace missive::harness

@@ -61,13 +61,14 @@ ExitStatus run(const TraceCommand& command, Terminal& terminal) {
 
 }  // namespace
 
-void add_zar_trace(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("trace", "what of an image its recorded start touches, by block size");
+void add_zar_trace(Verb& zar) {
+  Verb& verb = zar.add("trace", "what of an image its recorded start touches, by block size");
   auto command = std::make_shared<TraceCommand>();
-  verb->add_option("IMAGE", command->image, "image file, built with a recorded start")->required();
-  verb->add_flag("--list", command->list, "the image's blocks, one a line, in the start's order");
-  verb->add_flag("--json", command->json, "as JSON");
-  verbs.act(verb, [command](Terminal& terminal) { return run(*command, terminal); });
+  verb.option("IMAGE", command->image, "image file, built with a recorded start",
+              {.required = true});
+  verb.option("--list", command->list, "the image's blocks, one a line, in the start's order");
+  verb.option("--json", command->json, "as JSON");
+  verb.action = [command](Terminal& terminal) { return run(*command, terminal); };
 }
 
 }  // namespace missive::harness

@@ -12,18 +12,18 @@
 
 namespace missive::harness {
 
-void add_zar_build(const SubVerbs& verbs);
-void add_zar_ls(const SubVerbs& verbs);
-void add_zar_stat(const SubVerbs& verbs);
-void add_zar_verify(const SubVerbs& verbs);
-void add_zar_extract(const SubVerbs& verbs);
-void add_zar_cat(const SubVerbs& verbs);
-void add_zar_diff(const SubVerbs& verbs);
-void add_zar_mount(const SubVerbs& verbs);
-void add_zar_import(const SubVerbs& verbs);
-void add_zar_trace(const SubVerbs& verbs);
-void add_zar_pack(const SubVerbs& verbs);
-void add_zar_blocks(const SubVerbs& verbs);
+void add_zar_build(Verb& zar);
+void add_zar_ls(Verb& zar);
+void add_zar_stat(Verb& zar);
+void add_zar_verify(Verb& zar);
+void add_zar_extract(Verb& zar);
+void add_zar_cat(Verb& zar);
+void add_zar_diff(Verb& zar);
+void add_zar_mount(Verb& zar);
+void add_zar_import(Verb& zar);
+void add_zar_trace(Verb& zar);
+void add_zar_pack(Verb& zar);
+void add_zar_blocks(Verb& zar);
 
 // A file's bytes. The mapping ends in SIGBUS when somebody cuts the file off meanwhile. Throws
 // InputError: not a readable file with content.

@@ -24,12 +24,12 @@ ExitStatus verify(const std::string& file, const std::string& name, Terminal& te
 
 }  // namespace
 
-void add_zar_verify(const SubVerbs& verbs) {
-  CLI::App* verb = verbs.add("verify", "hash an image and print or check its name");
+void add_zar_verify(Verb& zar) {
+  Verb& verb = zar.add("verify", "hash an image and print or check its name");
   auto image = std::make_shared<std::string>(), name = std::make_shared<std::string>();
-  verb->add_option("IMAGE", *image, "image file")->required();
-  verb->add_option("NAME", *name, "what its name must be, 64 hexadecimal digits");
-  verbs.act(verb, [image, name](Terminal& terminal) { return verify(*image, *name, terminal); });
+  verb.option("IMAGE", *image, "image file", {.required = true});
+  verb.option("NAME", *name, "what its name must be, 64 hexadecimal digits");
+  verb.action = [image, name](Terminal& terminal) { return verify(*image, *name, terminal); };
 }
 
 }  // namespace missive::harness
