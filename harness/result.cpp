@@ -33,6 +33,10 @@ Json to_json(const Metric& m) {
   json["provenance"] = m.provenance.empty() ? Json(nullptr) : Json(m.provenance);
   json["baseline_relative_error"] = number(m.baseline_relative_error);
   json["note"] = m.note.empty() ? Json(nullptr) : Json(m.note);
+  json["simulated_interval"] = nullptr;
+  if (m.simulated_interval)
+    json["simulated_interval"] =
+        Json::array({number(m.simulated_interval->first), number(m.simulated_interval->second)});
   return json;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/experiment.h"
@@ -31,6 +32,8 @@ struct Metric {
   std::string provenance;                         // weakest of the parameters behind `simulated`
   std::optional<double> baseline_relative_error;  // of the dumb predictor
   std::string note;
+  // What the model says `measured` lies between nine times in ten; where it draws.
+  std::optional<std::pair<double, double>> simulated_interval = std::nullopt;
 };
 
 struct PointResult {

@@ -108,6 +108,15 @@ Measured read_measured(const Reader& r) {
   return m;
 }
 
+// A pair of numbers, or nothing.
+std::optional<std::pair<double, double>> read_interval(const Reader& r) {
+  if (r.json().is_null()) return std::nullopt;
+  std::vector<double> ends;
+  r.each([&](const Reader& end) { ends.push_back(end.number()); });
+  if (ends.size() != 2) r.fail("is not a pair of numbers");
+  return std::pair(ends[0], ends[1]);
+}
+
 Metric read_metric(const Reader& r) {
   Metric m;
   m.name = r.at("name").text();
@@ -121,6 +130,7 @@ Metric read_metric(const Reader& r) {
   m.provenance = r.at("provenance").text_or_empty();
   m.baseline_relative_error = r.optional("baseline_relative_error").number_or_null();
   m.note = r.optional("note").text_or_empty();
+  m.simulated_interval = read_interval(r.optional("simulated_interval"));
   return m;
 }
 

@@ -47,6 +47,17 @@ TEST(ResultReader, WrittenAgainItIsTheSameFile) {
   EXPECT_EQ(trace_json(read), trace_json(result));
 }
 
+TEST(ResultReader, IntervalsOfDrawnPredictionsAreReadBack) {
+  Result result = made_up_result(small_experiment());
+  result.points[0].metrics[0].simulated_interval = {0.5, 1.5};
+  Json json = to_json(result);
+  const Result read = result_from_json(json, "r.json");
+  EXPECT_EQ(*read.points[0].metrics[0].simulated_interval, std::pair(0.5, 1.5));
+  EXPECT_FALSE(read.points[0].metrics[1].simulated_interval.has_value());
+  json["points"][0]["metrics"][0]["simulated_interval"] = Json::array({1});
+  EXPECT_THAT(error_of_json(json), HasSubstr("/simulated_interval: is not a pair of numbers"));
+}
+
 TEST(ResultReader, KnowsTheExperimentAgain) {
   const Experiment e = small_experiment();
   const Experiment again = experiment_of(made_up_result(e), "r.json");

@@ -1,7 +1,6 @@
 #include "harness/structure_compare.h"
 
 #include <cmath>
-#include <cstdio>
 
 #include <fmt/format.h>
 
@@ -33,15 +32,15 @@ Optional sum(const Optional& a, const Optional& b) {
 }
 
 bool from_edits(std::string_view name) {
-  return name == "network" || name == "copied" || name == "cost";
+  return name == "network" || name == "copied" || name == "cost" || name == "network_told" ||
+         name == "copied_told";
 }
-
-constexpr std::string_view kDrawnNote = "expectation; 90 % of draws: ";
 
 std::string note_of(const Predicted& p) {
   if (p.exact) return "exact";
   if (!p.spread) return "expectation";
-  return fmt::format("{}{:.0f} to {:.0f}", kDrawnNote, p.spread->first, p.spread->second);
+  return fmt::format("expectation; 90 % of draws: {:.0f} to {:.0f}", p.spread->first,
+                     p.spread->second);
 }
 
 bool near(const Optional& p, double value, double tolerance) {
@@ -63,19 +62,12 @@ std::map<std::string, Optional> by_name(const StructurePrediction& p, double con
           {"start_proof", p.start_proof},
           {"network", p.network},
           {"copied", p.copied},
+          {"network_told", p.network_told},
+          {"copied_told", p.copied_told},
           {"cost", sum(p.recipe, p.network ? p.network : p.image)}};
 }
 
 }  // namespace
-
-std::optional<std::pair<double, double>> drawn_interval(const Metric& m) {
-  std::pair<double, double> interval;
-  if (m.note.compare(0, kDrawnNote.size(), kDrawnNote) != 0) return std::nullopt;
-  const char* const numbers = m.note.c_str() + kDrawnNote.size();
-  if (std::sscanf(numbers, "%lf to %lf", &interval.first, &interval.second) != 2)
-    return std::nullopt;
-  return interval;
-}
 
 void compare_structure(const StructurePoint& point, const StructureSettings& settings,
                        const StructurePrediction* predicted,
@@ -84,12 +76,16 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
   std::map<std::string, double> real = counted;
   if (!real.empty())
     real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
+  if (predicted != nullptr && predicted->network_told)
+    for (const char* name : {"network", "copied"})
+      real[name + std::string("_told")] = real.at(name);
   std::map<std::string, Optional> model;
   if (predicted != nullptr) model = by_name(*predicted, content);
   const bool fitted = settings.fitted(point);
-  for (const char* name : {"content", "metadata", "padding", "image", "units", "recipe", "tree",
-                           "proof", "start_blocks", "start_proof", "items", "scrap_items",
-                           "scrap_bytes", "network", "copied", "cost"}) {
+  for (const char* name :
+       {"content", "metadata", "padding", "image", "units", "recipe", "tree", "proof",
+        "start_blocks", "start_proof", "items", "scrap_items", "scrap_bytes", "network", "copied",
+        "network_told", "copied_told", "cost"}) {
     Metric m;
     m.name = name;
     m.phase = "total";
@@ -99,6 +95,7 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
       m.simulated = at->second->value;
       exact = at->second->exact;
       m.note = note_of(*at->second);
+      m.simulated_interval = at->second->spread;
       m.provenance = "measured";
     }
     if (const auto at = real.find(name); at != real.end()) m.measured = counted_as(at->second);

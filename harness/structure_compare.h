@@ -2,9 +2,7 @@
 // What of an image is counted, beside what is predicted of it.
 
 #include <map>
-#include <optional>
 #include <string>
-#include <utility>
 
 #include "harness/result.h"
 #include "harness/structure_experiment.h"
@@ -19,9 +17,5 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
                        const std::map<std::string, double>& counted, double content,
                        PointResult& result);
 void summarise_structure(const StructureSettings& settings, Result& result);
-
-// What a drawn prediction should lie between nine times in ten; nothing where it was not drawn.
-// Kept in the metric's note, so a result that was read back has it too.
-std::optional<std::pair<double, double>> drawn_interval(const Metric& metric);
 
 }  // namespace missive::harness

@@ -3,6 +3,7 @@
 // or built, in which designs. A point is one image ("TREE", or "FROM>TO": of a client that holds
 // the image of FROM in the same design) in one design.
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ struct StructureSettings : KindSettings {
   bool leave_one_out = false;
   bool fit_recorded = false;  // and from real ones that ship (harness/structure_edits.h)
   bool known_hashes = true;   // of contents, for placement "stable"; else they are drawn
+  bool known_pages = true;    // which of the older image's are equal
+  bool shared_files = false;  // what other fit_images changed in the very same way is known
+  std::optional<std::uint64_t> told_block_size;  // whose count a second prediction is told
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;
   bool fitted(const StructurePoint& point) const;

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <span>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -100,6 +102,24 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
       file.old_content = number_of(at->second->digest);
   }
   return f;
+}
+
+HeldPages held_pages(const StructureTree& tree) {
+  constexpr std::size_t kPage = 4096;
+  HeldPages held;
+  for (const auto& c : zar::planned_contents(tree.root, tree.selection, true)) {
+    if (c.size < kPage) continue;
+    const auto [at, fresh] = held.try_emplace(number_of(c.digest));
+    if (!fresh) continue;
+    std::string text = read_whole(tree.root.string() + c.path);
+    text.resize((text.size() + kPage - 1) / kPage * kPage);
+    for (std::size_t page = 0; page < text.size(); page += kPage) {
+      const std::string_view bytes = std::string_view(text).substr(page, kPage);
+      const bool zeros = bytes.find_first_not_of('\0') == std::string_view::npos;
+      at->second.push_back(zeros ? 0 : number_of(zar::sha256(std::as_bytes(std::span(bytes)))));
+    }
+  }
+  return held;
 }
 
 std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to) {

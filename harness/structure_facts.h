@@ -31,6 +31,10 @@ class DigestHashes : public ContentHashes {
 StructureFacts structure_facts(const StructureTree& to, const StructureTree* from,
                                DigestHashes* digests);
 
+// Digests of the pages of its files of a page or more: which of them are equal, to one another and
+// to padding.
+HeldPages held_pages(const StructureTree& tree);
+
 // How the files that both trees have changed, page by page: what the model of updates is fitted on.
 std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to);
 

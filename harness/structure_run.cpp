@@ -1,6 +1,7 @@
 #include "harness/structure_run.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -84,6 +85,7 @@ class StructureRun {
       if (e_.backend != Backend::real) predicted = predict(p, facts);
       std::map<std::string, double> counted;
       if (e_.backend != Backend::sim) counted = count(p, to, from, predicted);
+      if (e_.backend == Backend::both) predict_told(p, facts, predicted);
       compare_structure(p, settings_, e_.backend == Backend::real ? nullptr : &predicted, counted,
                         static_cast<double>(content_of(facts)), result_.points[i]);
       for (const Metric& m : result_.points[i].metrics) {
@@ -151,7 +153,7 @@ class StructureRun {
       for (const EditProfile& edit : edits_of(from, to)) found.emplace(edit.content, edit);
     }
     for (auto& [content, edit] : found) at->second.push_back(std::move(edit));
-    if (!settings_.fitted(p)) at->second = of_others(at->second, facts);
+    if (!settings_.fitted(p) && !settings_.shared_files) at->second = of_others(at->second, facts);
     return at->second;
   }
 
@@ -159,11 +161,46 @@ class StructureRun {
     const ContentHashes* const hashes = settings_.known_hashes ? &hashes_ : nullptr;
     StructurePrediction predicted = predict_structure(facts, p.design, hashes);
     if (p.from.empty()) return predicted;
-    const StructureFacts& before = facts_for("", p.from);
     const UpdatePrediction update =
-        predict_update(before, facts, p.design, profiles_for(p, facts), hashes);
+        predict_update(facts_for("", p.from), facts, p.design, profiles_for(p, facts), known(p));
     predicted.network = update.network, predicted.copied = update.copied;
     return predicted;
+  }
+
+  UpdateKnowledge known(const StructurePoint& p) {
+    UpdateKnowledge k;
+    if (settings_.known_hashes) k.hashes = &hashes_;
+    if (!settings_.known_pages) return k;
+    const auto [at, fresh] = held_.try_emplace(p.from);
+    if (fresh) at->second = held_pages(trees_.get(p.from));
+    k.held = &at->second;
+    return k;
+  }
+
+  // The second prediction of an update, which knows what was counted at one block size and is
+  // therefore none for that. Damage is the same in every design: the image that is told of is
+  // placed in order, whose draws are cheap.
+  void predict_told(const StructurePoint& p, const StructureFacts& facts,
+                    StructurePrediction& predicted) {
+    if (p.from.empty() || !settings_.told_block_size ||
+        p.design.block_size == *settings_.told_block_size || !predicted.network)
+      return;
+    const StructureFacts& before = facts_for("", p.from);
+    UpdateKnowledge k = known(p);
+    const auto [at, fresh] = near_.try_emplace({p.from, p.to, p.design.packing});
+    if (fresh) {
+      StructureDesign told = p.design;
+      told.block_size = *settings_.told_block_size;
+      told.placement = "in-order", told.units = "blocks";
+      const auto counted = zar::compare(recipe_of(p.from, trees_.get(p.from), told),
+                                        recipe_of(p.to, trees_.get(p.to), told));
+      at->second = draws_near(static_cast<double>(counted.network.bytes), before, facts, told,
+                              profiles_for(p, facts), k);
+    }
+    k.draws = at->second;
+    const UpdatePrediction update =
+        predict_update(before, facts, p.design, profiles_for(p, facts), k);
+    predicted.network_told = update.network, predicted.copied_told = update.copied;
   }
 
   // The recipe of an image, built for it; once for each.
@@ -235,6 +272,8 @@ class StructureRun {
   DigestHashes hashes_;  // of all contents met so far
   std::map<std::pair<std::string, std::string>, StructureFacts> facts_;
   std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> edits_, profiles_;
+  std::map<std::string, HeldPages> held_;                                  // by tree
+  std::map<std::array<std::string, 3>, std::vector<std::uint64_t>> near_;  // from, to, packing
   std::map<std::string, zar::Recipe> recipes_;
 };
 

@@ -7,12 +7,17 @@
 #include <fmt/format.h>
 
 #include "harness/report/answers.h"
-#include "harness/structure_compare.h"
 #include "models/statistics.h"
 
 namespace missive::harness {
 
 namespace {
+
+std::string_view called(std::string_view name) {
+  if (name == "network") return "to fetch";
+  if (name == "copied") return "to copy";
+  return name == "network_told" ? "to fetch, told" : "to copy, told";
+}
 
 // Of what depends on changed files: how near where the model was fitted, and where not.
 std::string nearness(const Result& result, const StructureSettings& settings, bool fitted,
@@ -31,19 +36,20 @@ std::string nearness(const Result& result, const StructureSettings& settings, bo
   if (errors.empty()) return "";
   return fmt::format(
       "{} {}: {} numbers, error median {:.1f}%, largest {:.1f}%; within {:.0f}%: {}{}",
-      fitted ? "fitted  " : "held out", name == "network" ? "to fetch" : "to copy ", errors.size(),
-      quantile(errors, 0.5) * 100, quantile(errors, 1) * 100, settings.tolerance * 100, near,
+      fitted ? "fitted  " : "held out", called(name), errors.size(), quantile(errors, 0.5) * 100,
+      quantile(errors, 1) * 100, settings.tolerance * 100, near,
       fitted ? ", not judged\n" : fmt::format(", else among the draws: {}\n", among));
 }
 
 std::string coverage(const Result& result, const StructureSettings& settings) {
-  const Coverage network = coverage_of(result, settings, "network");
-  const Coverage copied = coverage_of(result, settings, "copied");
-  if (network.stated + copied.stated == 0) return "";
-  return fmt::format(
-      "held out intervals of nine tenths: {} of {} numbers to fetch lie in theirs, {} of {} to "
-      "copy\n",
-      network.held, network.stated, copied.held, copied.stated);
+  std::string out;
+  for (const char* name : {"network", "copied", "network_told", "copied_told"}) {
+    const Coverage c = coverage_of(result, settings, name);
+    if (c.stated > 0)
+      out += fmt::format("{}{} of {} numbers {} lie in theirs", out.empty() ? "" : ", ", c.held,
+                         c.stated, called(name));
+  }
+  return out.empty() ? "" : "held out intervals of nine tenths: " + out + "\n";
 }
 
 }  // namespace
@@ -58,7 +64,7 @@ Coverage coverage_of(const Result& result, const StructureSettings& settings,
   for (std::size_t i = 0; i < settings.points.size(); ++i) {
     const Metric* const m = find_metric(result.points[i], name);
     if (settings.fitted(settings.points[i]) || m == nullptr || !m->measured) continue;
-    const auto interval = drawn_interval(*m);
+    const auto& interval = m->simulated_interval;
     if (!interval) continue;
     ++c.stated;
     c.held += m->measured->median >= interval->first && m->measured->median <= interval->second;
@@ -83,7 +89,14 @@ std::string structure_summary(const Result& result, const StructureSettings& set
         *s.max_abs_relative_error * 100, settings.tolerance * 100, settings.share * 100,
         *s.within_tolerance ? "within tolerance" : "not within tolerance");
   for (const bool fitted : {true, false})
-    for (const char* name : {"network", "copied"}) out += nearness(result, settings, fitted, name);
+    for (const char* name : {"network", "copied", "network_told", "copied_told"})
+      out += nearness(result, settings, fitted, name);
+  if (settings.told_block_size)
+    out += fmt::format(
+        "told: a second prediction, told what was counted in blocks of {} placed in order, and "
+        "none "
+        "for these\n",
+        to_string(Bytes{*settings.told_block_size}));
   out += coverage(result, settings);
   for (const std::string& line : s.not_available) out += "not here " + line + "\n";
   for (const std::string& line : s.failures) out += "failed   " + line + "\n";

@@ -205,6 +205,7 @@ TEST(StructureExperiment, ADrawnNumberHasToLieAmongTheDraws) {
     const Metric& m = metric(r.points[0], "network");
     EXPECT_EQ(*m.within_tolerance, counted > 90 && counted < 130) << counted;
     EXPECT_THAT(m.note, HasSubstr("90 % of draws: 90 to 130"));
+    EXPECT_EQ(*m.simulated_interval, std::pair(90.0, 130.0));
     EXPECT_EQ(*metric(r.points[0], "cost").within_tolerance, *m.within_tolerance);
   }
 }
@@ -246,6 +247,39 @@ TEST(StructureExperiment, LeavingOneOutAllAreJudgedAndNoneLearntFromItself) {
   EXPECT_EQ(predicted(one, 1), predicted(none, 1));
 }
 
+TEST(StructureExperiment, ASecondPredictionIsToldWhatWasCountedAtOneBlockSize) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1"], "leave_one_out": true,
+         "block_sizes": ["64KiB", "256KiB"], "told_block_size": "256KiB",
+         "fit_images": ["list:xterm>list:xterm~2", "list:xterm>list:xterm~3"])";
+  const Result r = run(body, out);
+  const Metric& told = metric(r.points[0], "network_told");
+  EXPECT_EQ(told.measured->median, metric(r.points[0], "network").measured->median);
+  EXPECT_TRUE(told.within_tolerance.has_value());
+  EXPECT_LE(std::abs(*told.relative_error),
+            std::abs(*metric(r.points[0], "network").relative_error));
+  EXPECT_TRUE(metric(r.points[0], "copied_told").simulated.has_value());
+  for (const Metric& m : r.points[1].metrics) EXPECT_NE(m.name, "network_told");
+  const std::string text = structure_table(r, experiment(body));
+  EXPECT_THAT(text, HasSubstr("held out to fetch, told: 1 numbers"));
+  EXPECT_THAT(text, HasSubstr("told what was counted in blocks of 256 KiB"));
+}
+
+// Most files that the update changes have the same two contents in another one, backwards from
+// another version.
+TEST(StructureExperiment, SharedFilesAreDrawnUnlessTheirDamageIsToBeKnown) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1"], "block_sizes": ["4KiB"],
+         "leave_one_out": true, "fit_images": ["list:xterm~2>list:xterm~1"])";
+  const auto error = [&](const Result& r) {
+    return std::abs(*metric(r.points[0], "network").relative_error);
+  };
+  const Result drawn = run(body, out), known = run(body + R"(, "shared_files": "known")", out);
+  EXPECT_LT(error(known), error(drawn));
+}
+
 TEST(StructureExperiment, HashesAreKnownUnlessTheyAreToBeDrawn) {
   const zar::TemporaryDirectory out;
   const std::string body =
@@ -254,7 +288,7 @@ TEST(StructureExperiment, HashesAreKnownUnlessTheyAreToBeDrawn) {
   const auto& scrap = metric(known.points[0], "scrap_items");
   EXPECT_EQ(scrap.note, "exact");
   EXPECT_EQ(*scrap.simulated, scrap.measured->median);
-  EXPECT_TRUE(drawn_interval(metric(drawn.points[0], "scrap_items")).has_value());
+  EXPECT_TRUE(metric(drawn.points[0], "scrap_items").simulated_interval.has_value());
 }
 
 TEST(StructureExperiment, CoverageCountsWhatIntervalsHold) {

@@ -22,6 +22,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,10 @@ class ContentHashes {
   virtual std::optional<std::uint64_t> wish(std::uint64_t content, unsigned attempt) const = 0;
 };
 
+// Digests of the pages of files, by FileFact::content; the end of a file is filled up with zeros. A
+// page of nothing but zeros has digest 0, as padding has.
+using HeldPages = std::unordered_map<std::uint64_t, std::vector<std::uint64_t>>;
+
 struct StructureDesign {
   std::uint64_t block_size = 65536, degree = 128;
   std::string packing = "path", placement = "in-order", units = "blocks";
@@ -88,8 +93,9 @@ Predicted mean_of(std::vector<double> draws);
 struct StructurePrediction {
   std::optional<Predicted> metadata, padding, image, units, recipe, tree, proof, start_blocks;
   std::optional<Predicted> scrap_items;
-  std::optional<Predicted> network, copied;  // predict_update()
-  std::optional<Predicted> start_proof;      // where the caller knows the gaps
+  std::optional<Predicted> network, copied;            // predict_update()
+  std::optional<Predicted> network_told, copied_told;  // of draws_near() what was counted
+  std::optional<Predicted> start_proof;                // where the caller knows the gaps
 };
 StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design,
                                       const ContentHashes* hashes = nullptr);

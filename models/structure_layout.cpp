@@ -17,8 +17,16 @@ std::uint64_t mixed(std::uint64_t a, std::uint64_t b) {
   return x ^ (x >> 33U);
 }
 
-std::uint64_t PageKeys::of(const FileFact& file, std::uint64_t page) const {
-  return mixed(file.content, page + 1);
+void PageKeys::of(const FileFact& file, std::span<std::uint64_t> keys) const {
+  of_content(file.content, keys);
+}
+
+void PageKeys::of_content(std::uint64_t content, std::span<std::uint64_t> keys) const {
+  for (std::uint64_t page = 0; page < keys.size(); ++page) keys[page] = mixed(content, page + 1);
+  if (held_ == nullptr) return;
+  const auto known = held_->find(content);
+  if (known != held_->end())
+    std::copy_n(known->second.begin(), std::min(known->second.size(), keys.size()), keys.begin());
 }
 
 namespace {
@@ -165,8 +173,7 @@ std::optional<Layout> lay_out(const StructureFacts& f, const StructureDesign& d,
         whole = mixed(whole, offset);
         continue;
       }
-      for (std::uint64_t page = 0; page < up(fact.size, kPage) / kPage; ++page)
-        pages[first + page] = keys.of(fact, page);
+      keys.of(fact, std::span(pages).subspan(first, up(fact.size, kPage) / kPage));
     }
     if (d.units == "strings") strings.push_back({at, items[i].size, whole});
   }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "models/structure.h"
@@ -27,12 +28,23 @@ struct Layout {
   std::vector<LaidUnit> units;
 };
 
-// Keys of a file's pages, 0 .. number - 1, from that of its content. Where a page of a changed file
-// survived, its key is that of the older file's.
+// Keys of a file's pages. They are the digests of its pages where these are known, and made from
+// the number of its content and that of the page where not: then no page is equal to one of
+// another file, nor to padding, which has the key of zeros, 0.
 class PageKeys {
  public:
+  explicit PageKeys(const HeldPages* held = nullptr) : held_(held) {}
   virtual ~PageKeys() = default;
-  virtual std::uint64_t of(const FileFact& file, std::uint64_t page) const;
+  PageKeys(const PageKeys&) = delete;
+  PageKeys& operator=(const PageKeys&) = delete;
+  // Of pages 0 .. keys.size() - 1, which are all of the file.
+  virtual void of(const FileFact& file, std::span<std::uint64_t> keys) const;
+
+ protected:
+  void of_content(std::uint64_t content, std::span<std::uint64_t> keys) const;
+
+ private:
+  const HeldPages* held_;
 };
 
 // Items, as a packing leaves them.

@@ -17,12 +17,20 @@ namespace {
 // Every changed file with the damage of another one.
 class DrawnEdits : public PageKeys {
  public:
-  DrawnEdits(const StructureFacts& to, const std::vector<EditProfile>& profiles)
-      : profiles_(profiles) {
-    for (const FileFact& file : to.files)
-      if (file.change == FileChange::changed && file.size >= kPage)
+  DrawnEdits(const StructureFacts& to, const std::vector<EditProfile>& profiles,
+             const HeldPages* held)
+      : PageKeys(held), profiles_(profiles) {
+    std::unordered_map<std::uint64_t, std::size_t> seen;
+    for (std::size_t i = 0; i < profiles.size(); ++i) seen.emplace(profiles[i].content, i);
+    for (const FileFact& file : to.files) {
+      if (file.change != FileChange::changed || file.size < kPage) continue;
+      const auto own = seen.find(file.content);
+      if (own != seen.end() && profiles[own->second].old_content == file.old_content)
+        like_[file.content] = {own->second};
+      else
         like_.emplace(file.content, profiles_like(profiles_, file.size != file.old_size,
                                                   up(file.size, kPage) / kPage));
+    }
   }
   bool certain() const {
     return std::all_of(like_.begin(), like_.end(), [](const auto& l) { return l.second.empty(); });
@@ -33,11 +41,15 @@ class DrawnEdits : public PageKeys {
       if (!like.empty())
         drawn_.emplace(content, &profiles_[like[mixed(content, number) % like.size()]]);
   }
-  std::uint64_t of(const FileFact& file, std::uint64_t page) const override {
-    const auto at = file.change == FileChange::changed ? drawn_.find(file.content) : drawn_.end();
-    const bool kept =
-        at != drawn_.end() && kept_page(*at->second, page, up(file.size, kPage) / kPage);
-    return mixed(kept ? file.old_content : file.content, page + 1);
+  void of(const FileFact& file, std::span<std::uint64_t> keys) const override {
+    of_content(file.content, keys);
+    if (file.change != FileChange::changed) return;
+    const auto at = drawn_.find(file.content);
+    if (at == drawn_.end()) return;
+    std::vector<std::uint64_t> old(keys.size());
+    of_content(file.old_content, old);
+    for (std::uint64_t page = 0; page < keys.size(); ++page)
+      if (kept_page(*at->second, page, keys.size())) keys[page] = old[page];
   }
 
  private:
@@ -50,43 +62,104 @@ struct Lacking {
   double network = 0, copied = 0;
 };
 
-// As real/zar/compare.h says it: by content, each unit once; and by content and place.
-Lacking lacking(const Layout& from, const Layout& to) {
-  std::unordered_set<std::uint64_t> held, places;
-  for (const LaidUnit& u : from.units)
-    held.insert(mixed(u.key, u.bytes)), places.insert(mixed(mixed(u.key, u.bytes), u.offset));
-  Lacking l;
-  for (const LaidUnit& u : to.units) {
-    const std::uint64_t key = mixed(u.key, u.bytes);
-    if (!places.contains(mixed(key, u.offset))) l.copied += static_cast<double>(u.bytes);
-    if (held.insert(key).second) l.network += static_cast<double>(u.bytes);
+// An image that is there. As real/zar/compare.h says it: by content, each unit once; and by content
+// and place.
+class HeldImage {
+ public:
+  explicit HeldImage(const Layout& image) {
+    for (const LaidUnit& u : image.units)
+      units_.insert(mixed(u.key, u.bytes)), places_.insert(mixed(mixed(u.key, u.bytes), u.offset));
   }
-  return l;
-}
+  Lacking lacking(const Layout& to) const {
+    std::unordered_set<std::uint64_t> fetched;
+    Lacking l;
+    for (const LaidUnit& u : to.units) {
+      const std::uint64_t key = mixed(u.key, u.bytes);
+      if (places_.contains(mixed(key, u.offset))) continue;
+      l.copied += static_cast<double>(u.bytes);
+      if (!units_.contains(key) && fetched.insert(key).second)
+        l.network += static_cast<double>(u.bytes);
+    }
+    return l;
+  }
+
+ private:
+  std::unordered_set<std::uint64_t> units_, places_;
+};
+
+// An update in one design, to be drawn again and again.
+class Update {
+ public:
+  Update(const StructureFacts& from, const StructureFacts& to, const StructureDesign& d,
+         const std::vector<EditProfile>& profiles, const UpdateKnowledge& known)
+      : from_(from),
+        to_(to),
+        design_(d),
+        known_(known),
+        hashed_(d.placement == "stable" &&
+                !(hashes_known(from, d, known.hashes) && hashes_known(to, d, known.hashes))),
+        front_(metadata_of(from, d, items_of(from, d).first)),
+        metadata_(metadata_of(to, d, items_of(to, d).first)),
+        keys_(known.held),
+        edits_(to, profiles, known.held) {}
+  bool damage_drawn() const { return !edits_.certain(); }
+  bool drawn() const { return hashed_ || damage_drawn(); }
+  // With the damage and the hashes of these draws; nothing where a design is not laid out.
+  std::optional<Lacking> lacking(std::uint64_t damage, std::uint64_t hashes) {
+    const PlaceHashes places(known_.hashes, hashes);
+    if (!old_ || hashed_) {
+      const auto old = lay_out(from_, design_, front_, keys_, places);
+      if (!old) return std::nullopt;
+      old_.emplace(*old);
+    }
+    edits_.draw(damage);
+    return old_->lacking(*lay_out(to_, design_, metadata_, edits_, places));
+  }
+
+ private:
+  const StructureFacts &from_, &to_;
+  const StructureDesign& design_;
+  const UpdateKnowledge& known_;
+  bool hashed_;
+  std::uint64_t front_, metadata_;
+  PageKeys keys_;
+  DrawnEdits edits_;
+  std::optional<HeldImage> old_;
+};
 
 }  // namespace
 
 UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts& to,
                                 const StructureDesign& d, const std::vector<EditProfile>& profiles,
-                                const ContentHashes* hashes) {
-  const bool hashed =
-      d.placement == "stable" && !(hashes_known(from, d, hashes) && hashes_known(to, d, hashes));
-  const std::uint64_t front = metadata_of(from, d, items_of(from, d).first);
-  const std::uint64_t metadata = metadata_of(to, d, items_of(to, d).first);
-  DrawnEdits edits(to, profiles);
-  const std::uint64_t draws = hashed || !edits.certain() ? kDraws : 1;
+                                const UpdateKnowledge& known) {
+  Update update(from, to, d, profiles, known);
   std::vector<double> network, copied;
-  std::optional<Layout> old;
-  for (std::uint64_t draw = 0; draw < draws; ++draw) {
-    const PlaceHashes places(hashes, draw);
-    if (!old || hashed) old = lay_out(from, d, front, PageKeys(), places);
-    edits.draw(draw);
-    const auto laid = lay_out(to, d, metadata, edits, places);
-    if (!old || !laid) return {};
-    const Lacking l = lacking(*old, *laid);
-    network.push_back(l.network), copied.push_back(l.copied);
+  for (std::uint64_t i = 0; i < (update.drawn() ? kDraws : 1); ++i) {
+    const auto lacking = update.lacking(known.draws.empty() ? i : known.draws.at(i), i);
+    if (!lacking) return {};
+    network.push_back(lacking->network), copied.push_back(lacking->copied);
   }
   return {mean_of(network), mean_of(copied)};
+}
+
+std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from,
+                                      const StructureFacts& to, const StructureDesign& d,
+                                      const std::vector<EditProfile>& profiles,
+                                      const UpdateKnowledge& known) {
+  constexpr std::uint64_t kChoice = 20;
+  Update update(from, to, d, profiles, known);
+  if (!update.damage_drawn()) return {};
+  std::vector<std::pair<double, std::uint64_t>> found;
+  for (std::uint64_t draw = 0; draw < kChoice * kDraws; ++draw) {
+    const auto lacking = update.lacking(draw, draw);
+    if (!lacking) return {};
+    found.emplace_back(std::abs(lacking->network - network), draw);
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::uint64_t> near;
+  for (std::uint64_t i = 0; i < kDraws; ++i) near.push_back(found[i].second);
+  std::sort(near.begin(), near.end());
+  return near;
 }
 
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,

@@ -9,7 +9,24 @@
 //
 // Each changed file therefore takes the damage of one that changed elsewhere, of like size and
 // drawn again for every draw; so damage keeps its clusters and its all-or-nothing. Whatever also
-// changed in the application itself must not be drawn from: that would be the answer.
+// changed in the application itself must not be drawn from: that would be the answer. Where the
+// very same change of the very same file was seen in another application, its damage is that; who
+// predicts from strangers alone leaves such profiles out (of_others()).
+//
+// Pages that are equal. Let an unchanged file lie g pages further back than before, behind files
+// that grew, and let it have a stretch of z pages of zeros. Then z - g of these pages (none, if
+// z < g) lie where zeros lay, and a block of p pages finds itself in place wherever all of its
+// pages do: at max(0, z - g - p + 1) pages, of which one in p is the first of a block; pages that
+// are known by file and number alone would find none. Nothing of that is chance once it is known
+// which pages of the older image are equal, and its holder knows that before any update: from its
+// recipe in blocks of a page, or by hashing what he has. So nothing is added to the draws: keys of
+// pages that survived are the digests of their bytes (HeldPages), and counting keys counts bytes. A
+// page that is new is taken for equal to no other.
+//
+// Told what was counted at one block size, the model knows more of the damage than any manifest
+// says: of many draws those count that come nearest to it (draws_near()). That is a conditional
+// distribution by rejection (Tavare et al., Genetics 145, 1997): damage is a property of files, not
+// of blocks, so what is likely at one block size is at others.
 
 #include <cstdint>
 #include <vector>
@@ -25,6 +42,13 @@ struct EditProfile {
   std::vector<bool> kept;  // of a page or more
 };
 
+// What is known beside manifests and other updates.
+struct UpdateKnowledge {
+  const ContentHashes* hashes = nullptr;  // nothing: drawn
+  const HeldPages* held = nullptr;        // of `from`; nothing: no two pages are equal
+  std::vector<std::uint64_t> draws;       // numbers of the draws of damage; none: the first ones
+};
+
 // Network and copied bytes of `to` for a client that holds `from`, both in the design. Nothing
 // where a design is not laid out. Without profiles no page of a changed file survives.
 struct UpdatePrediction {
@@ -33,7 +57,15 @@ struct UpdatePrediction {
 UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts& to,
                                 const StructureDesign& design,
                                 const std::vector<EditProfile>& profiles,
-                                const ContentHashes* hashes = nullptr);
+                                const UpdateKnowledge& known = {});
+
+// Of twenty times as many draws of damage as predict_update() makes, the numbers of those whose
+// network bytes, in this design, are nearest to those counted. Empty where nothing is drawn, or the
+// design is not laid out.
+std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from,
+                                      const StructureFacts& to, const StructureDesign& design,
+                                      const std::vector<EditProfile>& profiles,
+                                      const UpdateKnowledge& known = {});
 
 // Those whose newer file the image does not hold, nor another successor of the older one.
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,

@@ -1,11 +1,13 @@
 #include "models/structure_update.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace missive {
 namespace {
 
-constexpr std::uint64_t kBlock = 65536;
+constexpr std::uint64_t kBlock = 65536, kPage = 4096;
 
 StructureFacts image(const std::vector<std::uint64_t>& sizes) {
   StructureFacts f;
@@ -113,7 +115,7 @@ TEST(StructureUpdate, KnownHashesLeaveNothingToDraw) {
   const auto drawn = predict_update(from, to, design("stable"), {});
   EXPECT_TRUE(drawn.copied->spread);
   const InTurn hashes;
-  const auto known = predict_update(from, to, design("stable"), {}, &hashes);
+  const auto known = predict_update(from, to, design("stable"), {}, {&hashes, nullptr, {}});
   EXPECT_FALSE(known.copied->spread);
   EXPECT_EQ(known.copied->value, (1 + 2) * kBlock);  // it takes the place of its old self
   EXPECT_TRUE(predict_structure(from, design("stable"), &hashes).scrap_items->exact);
@@ -129,6 +131,108 @@ TEST(StructureUpdate, WhatTheImageItselfHoldsIsNotLearntFrom) {
   const auto left = of_others({own, elsewhere, other}, to);
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left[0].content, 99u);
+}
+
+// A file grows by `grows` pages; behind it lies an unchanged one of 40 pages, of which `zeros`,
+// from page `first` on, have nothing but zeros in them. Pages of the latter to be copied.
+double pages_copied(std::uint64_t first, std::uint64_t zeros, std::uint64_t grows,
+                    std::uint64_t block_pages, bool told) {
+  const StructureFacts from = image({10 * kPage * block_pages, 40 * kPage});
+  StructureFacts to = from;
+  change(to, 0, from.files[0].size + grows * kPage);
+  HeldPages held;
+  std::vector<std::uint64_t>& pages = held[from.files[1].content];
+  for (std::uint64_t page = 0; page < 40; ++page)
+    pages.push_back(page >= first && page < first + zeros ? 0 : 1000 + page);
+  StructureDesign d = design();
+  d.block_size = block_pages * kPage;
+  const auto p = predict_update(from, to, d, {}, {nullptr, told ? &held : nullptr, {}});
+  return p.copied->value / kPage - static_cast<double>((1 + 10) * block_pages + grows);
+}
+
+TEST(StructureUpdate, ZerosThatMoveByLessThanTheirLengthLieWhereZerosLay) {
+  for (const std::uint64_t zeros : {0, 1, 2, 8, 20})
+    for (const std::uint64_t grows : {1, 2, 7, 9}) {
+      const double stay = zeros > grows ? static_cast<double>(zeros - grows) : 0;
+      EXPECT_EQ(pages_copied(5, zeros, grows, 1, true), 40 - stay) << zeros << " " << grows;
+      EXPECT_EQ(pages_copied(5, zeros, grows, 1, false), 40);
+    }
+}
+
+// Blocks of p pages: z - g - p + 1 places, of which one in p is that of a block.
+TEST(StructureUpdate, ABlockStaysWhereAllItsPagesDo) {
+  for (const std::uint64_t per : {2, 4, 8})
+    for (const std::uint64_t zeros : {5, 16, 24}) {
+      const std::uint64_t grows = per;
+      double stay = 0;
+      for (std::uint64_t first = 0; first < per; ++first)
+        stay += (40 - pages_copied(first, zeros, grows, per, true)) / static_cast<double>(per);
+      const double places =
+          static_cast<double>(zeros) - static_cast<double>(grows) - static_cast<double>(per) + 1;
+      EXPECT_EQ(stay, std::max(0.0, places)) << per << " " << zeros;
+    }
+}
+
+TEST(StructureUpdate, PagesThatAreEqualAreFetchedOnceAndThoseThatAreThereNotAtAll) {
+  StructureFacts from = image({10 * kPage, 10 * kPage});
+  StructureFacts to = from;
+  to.files.push_back(to.files[1]);  // a file of pages that the image has, but in other order
+  to.files.back().content = 77;
+  HeldPages held;
+  for (std::uint64_t page = 0; page < 10; ++page) {
+    held[from.files[0].content].push_back(100 + page);
+    held[77].push_back(109 - page);
+  }
+  StructureDesign d = design();
+  d.block_size = kPage;
+  const auto p = predict_update(from, to, d, {}, {nullptr, &held, {}});
+  EXPECT_EQ(p.network->value, kPage);  // the index
+  EXPECT_EQ(predict_update(from, to, d, {}).network->value, (1 + 10) * kPage);
+  held[77].assign(10, 5);
+  EXPECT_EQ(predict_update(from, to, d, {}, {nullptr, &held, {}}).network->value, (1 + 1) * kPage);
+}
+
+// What the image itself changed, seen in another application, is no matter of chance.
+TEST(StructureUpdate, TheVerySameChangeHasTheVerySameDamage) {
+  const StructureFacts from = image({70000, 40 * kBlock});
+  StructureFacts to = from;
+  change(to, 1, 40 * kBlock);
+  EditProfile own, other;
+  own.content = to.files[1].content, own.old_content = to.files[1].old_content;
+  own.kept.assign(640, true);
+  own.kept[300] = false;
+  other.content = 98, other.old_content = 97;
+  other.kept.assign(640, false);
+  const auto p = predict_update(from, to, design(), {other, own});
+  EXPECT_EQ(p.network->value, (1 + 1) * kBlock);
+  EXPECT_FALSE(p.network->spread);
+  own.old_content = 96;  // from another version: a change like any other
+  EXPECT_TRUE(predict_update(from, to, design(), {other, own}).network->spread);
+}
+
+// Two changed files, each either stamped or rebuilt: four numbers that could be counted.
+TEST(StructureUpdate, ToldTheDamageAtOneBlockSizeTheModelKnowsItAtOthers) {
+  const StructureFacts from = image({70000, 40 * kBlock, 20 * kBlock});
+  StructureFacts to = from;
+  change(to, 1, 40 * kBlock), change(to, 2, 20 * kBlock);
+  EditProfile stamped, rebuilt;
+  stamped.content = 98, rebuilt.content = 99;
+  stamped.kept.assign(400, true), rebuilt.kept.assign(400, false);
+  stamped.kept.front() = stamped.kept.back() = false;
+  StructureDesign small = design();
+  small.block_size = kPage;
+  EXPECT_TRUE(predict_update(from, to, small, {stamped, rebuilt}).network->spread);
+  for (const double large : {2.0, 40.0})
+    for (const double medium : {2.0, 20.0}) {
+      const auto draws =
+          draws_near((1 + large + medium) * kBlock, from, to, design(), {stamped, rebuilt});
+      EXPECT_EQ(draws.size(), 39u);
+      const auto p = predict_update(from, to, small, {stamped, rebuilt}, {nullptr, nullptr, draws});
+      const double pages = 1 + (large > 2 ? 640 : 2) + (medium > 2 ? 320 : 2);
+      EXPECT_EQ(p.network->value, pages * kPage) << large << " " << medium;
+      EXPECT_FALSE(p.network->spread);
+    }
+  EXPECT_TRUE(draws_near(0, from, from, design(), {stamped}).empty());  // nothing is drawn
 }
 
 TEST(StructureUpdate, LikeSizesAreDrawnFromAndEndsFallOnEnds) {

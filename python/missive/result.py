@@ -28,6 +28,7 @@ PHASES = ("create", "lookup", "fetch", "assemble", "map", "tag_lookup", "verify"
 _METRIC_COLUMNS = (
     "metric", "phase", "unit", "simulated", "measured", "low", "high", "n", "noise_floor",
     "relative_error", "within_tolerance", "provenance", "baseline_relative_error", "note",
+    "simulated_low", "simulated_high",
 )  # fmt: skip
 
 
@@ -114,7 +115,8 @@ class Result:
         ``image.block_size`` in bytes ...), then ``metric``, ``phase``, ``unit`` ("s", "B" or "1"),
         ``simulated``, ``measured`` (the median), ``low`` and ``high`` (its 95 % interval), ``n``,
         ``noise_floor``, ``relative_error``, ``within_tolerance``, ``provenance``,
-        ``baseline_relative_error``, ``note``.
+        ``baseline_relative_error``, ``note``, ``simulated_low`` and ``simulated_high`` (where the
+        model draws: what it says nine of ten measured values lie between).
         """
         import pandas
 
@@ -123,7 +125,7 @@ class Result:
         columns = ["point", "label", *parameters, *_METRIC_COLUMNS]
         frame = pandas.DataFrame(rows, columns=columns)
         numbers = ["simulated", "measured", "low", "high", "n", "noise_floor", "relative_error",
-                   "baseline_relative_error"]  # fmt: skip
+                   "baseline_relative_error", "simulated_low", "simulated_high"]  # fmt: skip
         frame[numbers] = frame[numbers].astype("float64")
         return frame
 
@@ -177,6 +179,7 @@ def _rows(point: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for m in point["metrics"]:
         measured = m["measured"] or {}
         low, high = measured.get("ci95", (None, None))
+        simulated_low, simulated_high = m.get("simulated_interval") or (None, None)
         yield {
             "point": point["id"],
             "label": point["label"],
@@ -195,6 +198,8 @@ def _rows(point: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
             "provenance": m["provenance"],
             "baseline_relative_error": m.get("baseline_relative_error"),
             "note": m.get("note"),
+            "simulated_low": simulated_low,
+            "simulated_high": simulated_high,
         }
 
 
