@@ -171,8 +171,73 @@ def _update(wide: Any) -> Any:
     return figure
 
 
+KINDS = {"network": "to fetch", "copied": "to copy", "network_told": "to fetch, told", "copied_told": "to copy, told"}
+
+
+def _coverage_panels(result: missive.Result) -> list[tuple[str, Any]]:
+    """What was drawn and counted: for each number and placement its rows, by image and block size."""
+    frame = result.frame()
+    figures.need("placement" in frame.columns and "simulated_low" in frame.columns, result,
+                 "no images; give the result of an experiment of kind 'structure'")  # fmt: skip
+    frame = frame[frame.metric.isin(KINDS) & frame.simulated.notna() & (frame.measured > 0)]
+    figures.need(len(frame) > 0, result, "nothing is both predicted and counted; run it with --backend both")
+    panels = []
+    for metric, called in KINDS.items():
+        for placement in dict.fromkeys(frame.placement):
+            rows = frame[(frame.metric == metric) & (frame.placement == placement)]
+            if len(rows) > 0:
+                panels.append((f"{called}, {CALLED.get(placement, placement.replace('-', ' '))}", rows))
+    return panels
+
+
+def _coverage_panel(ax: Any, rows: Any, images: list[str], sizes: list[int], tolerance: float) -> None:
+    """One line a prediction, as a share of what was counted; nothing off the picture without an arrow."""
+    stated = held = near = 0
+    for row in rows.itertuples():
+        y = images.index(row.image) + (sizes.index(row.block_size) - (len(sizes) - 1) / 2) * 0.8 / len(sizes)
+        low, high = (100 * (end / row.measured - 1) for end in (row.simulated_low, row.simulated_high))
+        drawn = low == low
+        inside = low <= 0 <= high if drawn else None
+        stated, held = stated + drawn, held + (inside is True)
+        near += abs(row.relative_error) <= tolerance
+        colour = figures.GREY if inside is None else figures.BLUE if inside else figures.RED
+        if drawn:
+            ax.plot([low, high], [y, y], color=colour, linewidth=1.6 if inside else 1.2, solid_capstyle="butt")
+        beyond = abs(row.relative_error) > tolerance
+        ax.plot(100 * row.relative_error, y, color=colour if drawn else "black", **figures.SIMULATED | {"markersize": 5 if beyond else 3, "markeredgewidth": 1.1 if beyond else 0.7})
+    ax.axvspan(-100 * tolerance, 100 * tolerance, color="#EEEEEE", zorder=0)
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set_yticks(range(len(images)), [_tree(i.partition(">")[0]).partition(",")[0] for i in images])
+    ax.set_ylim(len(images) - 0.5, -0.5)
+    ax.set_xlabel("predicted, beyond what was counted (%)")
+    ax.text(1, 1.01, f"{held} of {stated} hold; {near} of {len(rows)} within {100 * tolerance:g} %", transform=ax.transAxes, ha="right", va="bottom", fontsize=6)
+
+
+def _coverage(result: missive.Result) -> Any:
+    """Do the intervals hold? Each should lie across the line: what was counted."""
+    panels = _coverage_panels(result)
+    images = list(dict.fromkeys(i for _, rows in panels for i in rows.image))
+    sizes = sorted({int(s) for _, rows in panels for s in rows.block_size})
+    lines = -(-len(panels) // 2)
+    figure, axes = plt.subplots(lines, 2, figsize=(figures.PAGE, lines * (0.75 + 0.075 * len(sizes) * len(images))), sharey=True, squeeze=False)
+    for ax in list(axes.flat)[len(panels):]:
+        ax.set_visible(False)
+    tolerance = result.document["experiment"]["effective"]["tolerance"]["statistical"]
+    for ax, (title, rows) in zip(axes.flat, panels):
+        ax.set_title(title, loc="left", fontsize=7)
+        _coverage_panel(ax, rows, images, sizes, tolerance)
+    line = {"linewidth": 1.6}
+    handles = {"interval of nine tenths holds the count": plt.Line2D([], [], color=figures.BLUE, **line), "does not": plt.Line2D([], [], color=figures.RED, **line),
+               f"predicted (large: beyond {100 * tolerance:g} %)": plt.Line2D([], [], color="black", **figures.SIMULATED)}  # fmt: skip
+    handles |= {f"of each, from above: blocks of {', '.join(_size(s) for s in sizes)}": plt.Line2D([], [], linestyle="")}
+    figures.legend_below(figure, handles, 2)
+    return figure
+
+
 def draw(result: missive.Result) -> Any:
     """Bytes of images by design: the picture that answers the experiment's question."""
+    if result.document["experiment"].get("effective", {}).get("leave_one_out"):
+        return _coverage(result)
     wide = _wide(result)
     question = result.document["experiment"]["effective"]["question"]
     if question == "packing":
