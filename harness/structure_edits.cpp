@@ -14,7 +14,7 @@ namespace missive::harness {
 
 namespace {
 
-constexpr std::string_view kHeader = "# missive-sim/edits/1 page=4096 digest=sha256/64";
+constexpr std::string_view kHeader = "# missive-sim/edits/2 page=4096 digest=sha256/64 zeros=no";
 constexpr std::size_t kMaxText = std::size_t{64} << 20U, kMaxPages = std::size_t{1} << 24U;
 
 // Cuts the text up to `end` off its front.

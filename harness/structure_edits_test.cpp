@@ -68,8 +68,8 @@ TEST(StructureEdits, TheRecordedOnesAreThere) {
   }
   EXPECT_GT(pages, 25000u);
   EXPECT_GT(resized, 100u);
-  EXPECT_GT(kept, pages / 5);
-  EXPECT_LT(kept, pages / 2);
+  EXPECT_GT(kept, pages / 8);
+  EXPECT_LT(kept, pages / 3);
 }
 
 }  // namespace

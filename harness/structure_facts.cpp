@@ -41,6 +41,19 @@ std::string read_whole(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+constexpr std::size_t kPage = 4096;
+
+std::vector<std::uint64_t> page_digests(std::string text) {
+  std::vector<std::uint64_t> digests;
+  text.resize((text.size() + kPage - 1) / kPage * kPage);
+  for (std::size_t page = 0; page < text.size(); page += kPage) {
+    const std::string_view bytes = std::string_view(text).substr(page, kPage);
+    const bool zeros = bytes.find_first_not_of('\0') == std::string_view::npos;
+    digests.push_back(zeros ? 0 : number_of(zar::sha256(std::as_bytes(std::span(bytes)))));
+  }
+  return digests;
+}
+
 }  // namespace
 
 void DigestHashes::add(const zar::Digest& digest) { digests_.emplace(number_of(digest), digest); }
@@ -105,25 +118,16 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
 }
 
 HeldPages held_pages(const StructureTree& tree) {
-  constexpr std::size_t kPage = 4096;
   HeldPages held;
   for (const auto& c : zar::planned_contents(tree.root, tree.selection, true)) {
     if (c.size < kPage) continue;
     const auto [at, fresh] = held.try_emplace(number_of(c.digest));
-    if (!fresh) continue;
-    std::string text = read_whole(tree.root.string() + c.path);
-    text.resize((text.size() + kPage - 1) / kPage * kPage);
-    for (std::size_t page = 0; page < text.size(); page += kPage) {
-      const std::string_view bytes = std::string_view(text).substr(page, kPage);
-      const bool zeros = bytes.find_first_not_of('\0') == std::string_view::npos;
-      at->second.push_back(zeros ? 0 : number_of(zar::sha256(std::as_bytes(std::span(bytes)))));
-    }
+    if (fresh) at->second = page_digests(read_whole(tree.root.string() + c.path));
   }
   return held;
 }
 
 std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to) {
-  constexpr std::size_t kPage = 4096;
   std::map<std::uint64_t, EditProfile> found;  // equal contents once
   std::unordered_map<std::string, zar::PlannedContent> old;
   for (auto& c : zar::planned_contents(from.root, from.selection, true)) old.emplace(c.path, c);
@@ -135,9 +139,11 @@ std::vector<EditProfile> edit_profiles(const StructureTree& from, const Structur
     EditProfile p;
     p.content = number_of(c.digest), p.old_content = number_of(at->second.digest);
     p.resized = a.size() != b.size();
+    const std::vector<bool> zeros = zeros_after(page_digests(a), (b.size() + kPage - 1) / kPage);
     for (std::size_t page = 0; page < b.size(); page += kPage)
-      p.kept.push_back(page < a.size() && b.compare(page, kPage, a, page, kPage) == 0);
-    found.emplace(p.content, std::move(p));
+      if (!zeros[page / kPage])
+        p.kept.push_back(page < a.size() && b.compare(page, kPage, a, page, kPage) == 0);
+    if (!p.kept.empty()) found.emplace(p.content, std::move(p));
   }
   std::vector<EditProfile> profiles;
   for (auto& [content, p] : found) profiles.push_back(std::move(p));

@@ -24,38 +24,57 @@ class DrawnEdits : public PageKeys {
     for (std::size_t i = 0; i < profiles.size(); ++i) seen.emplace(profiles[i].content, i);
     for (const FileFact& file : to.files) {
       if (file.change != FileChange::changed || file.size < kPage) continue;
+      const auto [at, fresh] = files_.try_emplace(file.content);
+      if (!fresh) continue;
+      Changed& c = at->second;
+      c.zeros = zeros_of(file, held);
+      c.pages = static_cast<std::uint64_t>(std::count(c.zeros.begin(), c.zeros.end(), false));
       const auto own = seen.find(file.content);
       if (own != seen.end() && profiles[own->second].old_content == file.old_content)
-        like_[file.content] = {own->second};
-      else
-        like_.emplace(file.content, profiles_like(profiles_, file.size != file.old_size,
-                                                  up(file.size, kPage) / kPage));
+        c.like = {own->second};
+      else if (c.pages > 0)
+        c.like = profiles_like(profiles, file.size != file.old_size, c.pages);
     }
   }
   bool certain() const {
-    return std::all_of(like_.begin(), like_.end(), [](const auto& l) { return l.second.empty(); });
+    return std::all_of(files_.begin(), files_.end(),
+                       [](const auto& f) { return f.second.like.empty(); });
   }
   void draw(std::uint64_t number) {
-    drawn_.clear();
-    for (const auto& [content, like] : like_)
-      if (!like.empty())
-        drawn_.emplace(content, &profiles_[like[mixed(content, number) % like.size()]]);
+    for (auto& [content, c] : files_)
+      if (!c.like.empty()) c.drawn = &profiles_[c.like[mixed(content, number) % c.like.size()]];
   }
   void of(const FileFact& file, std::span<std::uint64_t> keys) const override {
     of_content(file.content, keys);
     if (file.change != FileChange::changed) return;
-    const auto at = drawn_.find(file.content);
-    if (at == drawn_.end()) return;
+    const Changed& c = files_.at(file.content);
     std::vector<std::uint64_t> old(keys.size());
     of_content(file.old_content, old);
+    std::uint64_t other = 0;  // pages that are not of zeros
     for (std::uint64_t page = 0; page < keys.size(); ++page)
-      if (kept_page(*at->second, page, keys.size())) keys[page] = old[page];
+      if (c.zeros[page])
+        keys[page] = 0;
+      else if (const std::uint64_t i = other++;
+               c.drawn != nullptr && kept_page(*c.drawn, i, c.pages) && old[page] != 0)
+        keys[page] = old[page];
   }
 
  private:
+  struct Changed {
+    std::vector<bool> zeros;
+    std::uint64_t pages = 0;  // that are not of zeros
+    std::vector<std::size_t> like;
+    const EditProfile* drawn = nullptr;
+  };
+  static std::vector<bool> zeros_of(const FileFact& file, const HeldPages* held) {
+    const std::uint64_t pages = up(file.size, kPage) / kPage;
+    if (held == nullptr) return std::vector<bool>(pages);
+    const auto old = held->find(file.old_content);
+    return old == held->end() ? std::vector<bool>(pages) : zeros_after(old->second, pages);
+  }
+
   const std::vector<EditProfile>& profiles_;
-  std::unordered_map<std::uint64_t, std::vector<std::size_t>> like_;
-  std::unordered_map<std::uint64_t, const EditProfile*> drawn_;
+  std::unordered_map<std::uint64_t, Changed> files_;  // by content
 };
 
 struct Lacking {
@@ -160,6 +179,14 @@ std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from
   for (std::uint64_t i = 0; i < kDraws; ++i) near.push_back(found[i].second);
   std::sort(near.begin(), near.end());
   return near;
+}
+
+std::vector<bool> zeros_after(const std::vector<std::uint64_t>& old, std::uint64_t pages) {
+  std::vector<bool> zeros(pages);
+  const std::uint64_t shared = std::min<std::uint64_t>(pages, old.size());
+  for (std::uint64_t back = 1; back <= shared; ++back)
+    zeros[pages - back] = old[old.size() - back] == 0;
+  return zeros;
 }
 
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,

@@ -21,7 +21,12 @@
 // which pages of the older image are equal, and its holder knows that before any update: from its
 // recipe in blocks of a page, or by hashing what he has. So nothing is added to the draws: keys of
 // pages that survived are the digests of their bytes (HeldPages), and counting keys counts bytes. A
-// page that is new is taken for equal to no other.
+// page that is new is taken for equal to no other, but for these: pages of zeros stay zeros
+// whatever is compiled anew. They are tables that a program fills when it runs, in the data behind
+// the code, so they keep their distance from the end of a file that changes its size. Debian's
+// security updates agree: of libgs 2,516 of 2,516 pages of zeros (5,421 in all), of libraw 63 of
+// 63, of python3.11, six pages shorter, 48 of 50 (from its beginning: 40). So they are no damage,
+// and profiles are of the other pages.
 //
 // Told what was counted at one block size, the model knows more of the damage than any manifest
 // says: of many draws those count that come nearest to it (draws_near()). That is a conditional
@@ -35,7 +40,8 @@
 
 namespace missive {
 
-// How one file changed: which of its pages the older one has at the same place.
+// How one file changed: which of its pages the older one has at the same place. Pages that are to
+// be zeros (zeros_after()) are left out.
 struct EditProfile {
   std::uint64_t content = 0, old_content = 0;  // FileFact::content of the newer and of the older
   bool resized = false;
@@ -67,12 +73,16 @@ std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from
                                       const std::vector<EditProfile>& profiles,
                                       const UpdateKnowledge& known = {});
 
+// Which of `pages` pages of a changed file are zeros by what is known before: digests of the pages
+// of the older one, where that of zeros is 0.
+std::vector<bool> zeros_after(const std::vector<std::uint64_t>& old, std::uint64_t pages);
+
 // Those whose newer file the image does not hold, nor another successor of the older one.
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,
                                    const StructureFacts& to);
 
-// The profiles a file of `pages` pages draws from: of its kind, and at most four times larger or
-// smaller; the five nearest where those are fewer. Their indices.
+// The profiles a file of `pages` pages that are not of zeros draws from: of its kind, and at most
+// four times larger or smaller; the five nearest where those are fewer. Their indices.
 std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles, bool resized,
                                        std::uint64_t pages);
 // Whether `page` of `pages` is kept, with the damage of another file: ends fall on ends, and what

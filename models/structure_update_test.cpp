@@ -192,6 +192,37 @@ TEST(StructureUpdate, PagesThatAreEqualAreFetchedOnceAndThoseThatAreThereNotAtAl
   EXPECT_EQ(predict_update(from, to, d, {}, {nullptr, &held, {}}).network->value, (1 + 1) * kPage);
 }
 
+// A table that a program fills when it runs is zeros before and after the program is compiled anew,
+// at the same distance from the end.
+TEST(StructureUpdate, ZerosOfAChangedFileStayZerosAndAreNoPartOfTheDamage) {
+  EXPECT_EQ(zeros_after({1, 0, 0, 2}, 4), std::vector<bool>({false, true, true, false}));
+  EXPECT_EQ(zeros_after({1, 0, 0, 2}, 6),
+            std::vector<bool>({false, false, false, true, true, false}));
+  EXPECT_EQ(zeros_after({1, 0, 0, 2}, 2), std::vector<bool>({true, false}));
+  StructureDesign d = design();
+  d.block_size = kPage;
+  for (const std::uint64_t grows : {0, 3}) {
+    const StructureFacts from = image({40 * kPage});
+    StructureFacts to = from;
+    change(to, 0, (40 + grows) * kPage);
+    HeldPages held;
+    for (std::uint64_t page = 0; page < 40; ++page)
+      held[from.files[0].content].push_back(page >= 20 && page < 36 ? 0 : 100 + page);
+    EditProfile half;  // of four pages; the file has 24 that are not zeros
+    half.resized = grows > 0;
+    half.kept = {false, true, false, true};
+    const auto p = predict_update(from, to, d, {half}, {nullptr, &held, {}});
+    // 24 others have both ends and each other between; what is kept lies where it lay.
+    if (grows == 0) {
+      EXPECT_EQ(p.network->value, (1 + 12) * kPage);
+    }
+    const auto none = predict_update(from, to, d, {}, {nullptr, &held, {}});
+    EXPECT_EQ(none.network->value, (1 + 24 + static_cast<double>(grows)) * kPage);
+    EXPECT_EQ(none.copied->value,
+              (1 + 24 + static_cast<double>(grows) + static_cast<double>(grows)) * kPage);
+  }
+}
+
 // What the image itself changed, seen in another application, is no matter of chance.
 TEST(StructureUpdate, TheVerySameChangeHasTheVerySameDamage) {
   const StructureFacts from = image({70000, 40 * kBlock});
