@@ -26,6 +26,11 @@ bool is_phase(const std::string& name) {
                      [&](Phase phase) { return to_string(phase) == name; });
 }
 
+// The metric that a step's time is part of: a simulated start comes in parts.
+std::string boot_part(const std::string& step) {
+  return step.starts_with("boot.application.") ? "boot.application" : step;
+}
+
 bool is_boot_part(const std::string& name) {
   return std::find(std::begin(kBootParts), std::end(kBootParts), name) != std::end(kBootParts);
 }
@@ -330,7 +335,8 @@ std::map<std::string, double> times_of(const std::vector<Record>& records) {
     if (const auto time = times.find(to_string(phase)); time != times.end())
       time->second = to_seconds(phase_time(records, phase));
   for (const Record& record : records)
-    if (is_boot_part(record.step)) times[record.step] += to_seconds(record.end - record.start);
+    if (const std::string part = boot_part(record.step); is_boot_part(part))
+      times[part] += to_seconds(record.end - record.start);
   for (const Record& record : records)
     if (record.step == "boot.start")
       times[kFirstInstruction] = to_seconds(record.end - records.front().start);

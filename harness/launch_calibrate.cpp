@@ -53,7 +53,8 @@ std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
 // What is asked for here needs nothing that a host may lack, so it is always there.
 bool current(const ParameterSet& set) {
   return set.contains("sha256_leaves.byte_s") && set.contains("gmac.byte_s") &&
-         set.contains("block_tag.byte_s") && set.contains("erofs_view.item_s");
+         set.contains("block_tag.byte_s") && set.contains("erofs_view.item_s") &&
+         set.contains("plan_ahead.item_s") && set.contains("tag_put.call_s");
 }
 
 // Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFormat = "missive-sim/launch-facts/3";
+constexpr const char* kFormat = "missive-sim/launch-facts/4";
 
 // Nothing for facts that another version of this program wrote.
 std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
@@ -30,6 +30,7 @@ std::optional<LaunchFacts> read(const fs::path& file, std::ifstream& in) {
     f.image.files = i.at("files");
     f.image.content = {i.at("content")};
     f.image.nodes_other = i.at("nodes_other");
+    f.image.symlinks = i.at("symlinks");
     f.image.runs = i.at("runs");
     f.image.run_bytes = {i.at("run_bytes")};
     f.image.directories = i.at("directories");
@@ -80,6 +81,7 @@ void save_facts(const std::string& key, const LaunchFacts& f) {
                  {"files", f.image.files},
                  {"content", f.image.content.count},
                  {"nodes_other", f.image.nodes_other},
+                 {"symlinks", f.image.symlinks},
                  {"runs", f.image.runs},
                  {"run_bytes", f.image.run_bytes.count},
                  {"directories", f.image.directories},

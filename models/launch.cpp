@@ -10,14 +10,18 @@ namespace {
 
 constexpr std::uint64_t kDigestBytes = 32;
 constexpr std::uint64_t kSingleBlock = 65536;  // from here on blocks are hashed one by one
+// Lazily the launch runs come in so many parts at most, each with its own time to be needed.
+constexpr std::uint64_t kParts = 64;
 
 // Every step of a launch waits for the one before it, except inside a batch of blocks.
 class Chain {
  public:
   explicit Chain(Plan& plan) : plan_(plan) {}
-  void then(Step step) {
+  StepId then(Step step) {
     step.after = ends_;
-    ends_ = {plan_.add(std::move(step))};
+    const StepId id = plan_.add(std::move(step));
+    ends_ = {id};
+    return id;
   }
   // A step that starts when the chain has come this far; the chain does not wait for it until
   // join().
@@ -26,6 +30,7 @@ class Chain {
     return plan_.add(std::move(step));
   }
   void join(StepId other) { ends_.push_back(other); }
+  void go_on_after(std::vector<StepId> ends) { ends_ = std::move(ends); }
   // Two steps that both start when the chain has come this far; the chain goes on when both are
   // done.
   void then_together(Step a, Step b) {
@@ -155,7 +160,7 @@ void verify(Chain& chain, const LaunchScenario& s) {
   v.amounts[Amount::blocks_before_start] = s.image.blocks;
   chain.then(std::move(v));
   if (s.keyed && first_sight)
-    chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("unix_round_trip")}));
+    chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("tag_put")}));
 }
 
 // What lets the kernel know the names at the start. With a second thread pushing runs meanwhile and
@@ -167,17 +172,65 @@ std::vector<Demand> name_ahead(const ImageFacts& image, std::uint64_t threads) {
           items("fuse_lookup", share(image.links))};  // a link is one round trip as well
 }
 
-// What a lazy launch does while its application starts, and when it is ready:
-// real/launch/background.h.
-Step put_ahead(const LaunchScenario& s) {
-  const ImageFacts& image = s.image;
-  Step ahead = step("background.ahead", Phase::background, Place::launcher, name_ahead(image, 1));
-  check_blocks(ahead, s, image.run_blocks);
+// One of the parts that the launch runs come in, in the order in which the start touches them: an
+// equal share of everything.
+struct Part {
+  std::string name;
+  ImageFacts image;  // its directories, entries, links, pieces, bytes and blocks of runs
+  std::uint64_t lookups = 0, millionths = 0;  // of the application's start
+};
+
+std::vector<Part> parts_of(const LaunchScenario& s) {
+  const std::uint64_t n = std::clamp<std::uint64_t>(s.image.pieces, 1, kParts);
+  std::vector<Part> parts(n);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const auto share = [&](std::uint64_t all) { return all * (i + 1) / n - all * i / n; };
+    Part& part = parts[i];
+    part.name = "runs." + std::to_string(i);
+    part.image.block_size = s.image.block_size;
+    part.image.directories = share(s.image.directories);
+    part.image.listed = share(s.image.listed);
+    part.image.links = share(s.image.links);
+    part.image.pieces = share(s.image.pieces);
+    part.image.run_bytes = {share(s.image.run_bytes.count)};
+    part.image.run_blocks = share(s.image.run_blocks);
+    part.lookups = share(s.application.lookups);
+    part.millionths = share(1'000'000);
+  }
+  return parts;
+}
+
+// The thread behind the start puts one part ahead: real/launch/background.h. Names it puts ahead
+// whoever brings the pages.
+StepId put_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+  Step names = step("background.names." + part.name, Phase::background, Place::launcher,
+                    name_ahead(part.image, 1));
+  names.after = {after};
+  Step ahead = step("background.ahead." + part.name, Phase::background, Place::launcher, {});
+  check_blocks(ahead, s, part.image.run_blocks);
   ahead.amounts = {};  // the file server may be the one to check them; see the rest
   // By one thread; the cost is that of two.
-  ahead.demands.push_back({"fuse_store", 0, Bytes{2 * image.run_bytes.count}, 2 * image.pieces});
-  ahead.amounts[Amount::bytes_delivered] = image.run_bytes.count;
-  return ahead;
+  ahead.demands.push_back(
+      {"fuse_store", 0, Bytes{2 * part.image.run_bytes.count}, 2 * part.image.pieces});
+  ahead.amounts[Amount::bytes_delivered] = part.image.run_bytes.count;
+  ahead.once = part.name;
+  ahead.after = {plan.add(std::move(names))};
+  return plan.add(std::move(ahead));
+}
+
+// The application needs one part, and goes on. Where the thread behind it has not begun with it,
+// the application's own page faults bring it through the file server.
+StepId read_part(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+  Step read = step("boot.application.read." + part.name, Phase::boot, Place::application, {});
+  read.demands.push_back({"fuse_read", 0, part.image.run_bytes, part.image.pieces});
+  check_blocks(read, s, part.image.run_blocks);
+  read.amounts = {};
+  read.once = part.name;
+  read.after = {after};
+  Step own = step("boot.application." + part.name, Phase::boot, Place::application,
+                  {items("native_ready", part.millionths), items("fuse_lookup", part.lookups)});
+  own.after = {plan.add(std::move(read))};
+  return plan.add(std::move(own));
 }
 
 void verify_rest(Chain& chain, const LaunchScenario& s) {
@@ -195,18 +248,36 @@ void verify_rest(Chain& chain, const LaunchScenario& s) {
   chain.then(std::move(tags));
 }
 
+Step start_process() {
+  return step("boot.start", Phase::boot, Place::launcher, {calls("picoprocess_start")});
+}
+
 void start(Chain& chain, const LaunchScenario& s) {
-  chain.then(step("boot.start", Phase::boot, Place::launcher, {calls("picoprocess_start")}));
+  chain.then(start_process());
   Step own = step("boot.application", Phase::boot, Place::application, {calls("native_ready")});
   if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", s.application.lookups));
   chain.then(std::move(own));
 }
 
+// The start, and the thread behind it: whichever of the two comes to a part first brings it.
+void start_lazily(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
+  StepId ahead = chain.beside(step("background.plan", Phase::background, Place::launcher,
+                                   {items("plan_ahead", s.image.symlinks)}));
+  chain.join(process);
+  StepId application = chain.then(start_process());
+  for (const Part& part : parts_of(s)) {
+    ahead = put_ahead(plan, s, part, ahead);
+    application = read_part(plan, s, part, application);
+  }
+  chain.go_on_after({application, ahead});
+}
+
 // `process`: its own preparation, for which the start waits.
-void boot(Chain& chain, const LaunchScenario& s, StepId process) {
+void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
   const ImageFacts& image = s.image;
   const std::uint64_t entries = image.files + image.nodes_other;
-  Step deliver = step("boot.deliver", Phase::boot, Place::launcher, {items("image_open", entries)});
+  Step deliver =
+      step("boot.deliver", Phase::boot, Place::launcher, {{"image_open", 1, {}, entries}});
   deliver.amounts[Amount::files_delivered] = image.files;
   if (s.delivery == "extract") {
     deliver.demands.push_back({"extract", 0, image.content, image.files});
@@ -220,8 +291,10 @@ void boot(Chain& chain, const LaunchScenario& s, StepId process) {
     // Asking ahead goes on beside the start, on a core that is free there.
     deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   } else if (s.lazy) {
-    deliver.demands.push_back(items("image_tree", entries));
-  } else {  // the tree is part of what fuse_list and fuse_store were measured with
+    deliver.demands.push_back({"image_tree", 1, {}, entries});
+  } else {
+    deliver.demands.push_back({"image_tree", 1, {}, entries});
+    deliver.demands.push_back(items("plan_ahead", image.symlinks));
     for (Demand& each : name_ahead(image, 2)) deliver.demands.push_back(std::move(each));
     deliver.demands.push_back({"fuse_store", 1, image.run_bytes, image.runs});
     deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
@@ -231,10 +304,7 @@ void boot(Chain& chain, const LaunchScenario& s, StepId process) {
     chain.join(process);
     return start(chain, s);
   }
-  const StepId ahead = chain.beside(put_ahead(s));
-  chain.join(process);
-  start(chain, s);
-  chain.join(ahead);
+  start_lazily(plan, chain, s, process);
   verify_rest(chain, s);
 }
 
@@ -295,8 +365,7 @@ Plan plan_launch(const LaunchScenario& s) {
   Step delivery = step("create.delivery", Phase::create, Place::launcher, {});
   if (s.delivery != "erofs") delivery.demands.push_back(calls(s.delivery + "_mount"));
   chain.then(std::move(delivery));
-  chain.then(step("lookup", Phase::lookup, Place::launcher,
-                  {calls("unix_connect"), calls("unix_round_trip")}));
+  chain.then(step("lookup", Phase::lookup, Place::launcher, {calls("unix_connect")}));
   if (s.temperature != Temperature::hot) {
     fetch(chain, s);
     Step assemble =
@@ -315,7 +384,7 @@ Plan plan_launch(const LaunchScenario& s) {
   chain.then(std::move(map));
   look_up_tags(chain, s);
   verify(chain, s);
-  boot(chain, s, process);
+  boot(plan, chain, s, process);
   return plan;
 }
 

@@ -21,6 +21,10 @@
 //               start, on another core if there is one; once the application is ready all other
 //               blocks, and on first sight new tags. The launch ends with the ready mark
 //
+// Behind a lazy start the runs come in up to 64 equal parts, which the application needs one after
+// the other at an even pace. Whoever comes to a part first brings it (Step::once): the thread
+// behind it, or the application by its page faults; the other one waits, or finds it there.
+//
 // All amounts are exact: they come from the image's real index and from which blocks the cache
 // holds. What the application itself does is not modelled: its own time is the native twin's
 // (parameter native_ready.call_s); what the untrusted path adds to it is.
@@ -50,6 +54,7 @@ struct ImageFacts {
   std::uint64_t files = 0;
   Bytes content{};                // of all files
   std::uint64_t nodes_other = 0;  // directories and symbolic links
+  std::uint64_t symlinks = 0;     // of these
   std::uint64_t runs = 0;         // page runs put into the page cache before the start
   Bytes run_bytes{};
   // Listed before the start: directories on the way to the runs' files and to links that lead

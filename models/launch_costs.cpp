@@ -12,11 +12,24 @@ constexpr Affine kCall{true, false, false};
 constexpr Affine kByte{false, true, false};
 constexpr Affine kItem{false, false, true};
 constexpr Affine kCallByte{true, true, false};
+constexpr Affine kCallItem{true, false, true};
 constexpr Affine kByteItem{false, true, true};
 constexpr Affine kCallByteItem{true, true, true};
 
 CostModel model(const char* name, Affine t, const char* what, const char* source) {
   return {name, what, t.call, t.byte, t.item, source};
+}
+
+// Of an application's start that is cut into parts, one part is so many millionths of its time.
+CostModel native_ready() {
+  CostModel m = model("native_ready", {true, false, true},
+                      "the application's own time from fork to its ready mark, from an unpacked "
+                      "tree; items: millionths of it",
+                      "the native twin, measured per application; no part of the untrusted path");
+  m.equation = [](const Demand& d, const Terms& terms) {
+    return (static_cast<double>(d.calls) + static_cast<double>(d.items) * 1e-6) * terms("call_s");
+  };
+  return m;
 }
 
 }  // namespace
@@ -34,14 +47,14 @@ const std::vector<CostModel>& launch_costs() {
       model("picoprocess_start", kCall,
             "one delivered root moved in, privileges dropped, the program executed",
             "move_mount(2), pivot_root(2), seccomp(2), execve(2)"),
-      model("native_ready", kCall,
-            "the application's own time from fork to its ready mark, from an unpacked tree",
-            "the native twin, measured per application; no part of the untrusted path"),
+      native_ready(),
 
       // Between launcher and cache: a Unix stream socket.
-      model("unix_connect", kCall, "one connection to the cache", "unix(7)"),
+      model("unix_connect", kCall, "one connection to the cache, with its first answer",
+            "unix(7): the cache makes a thread for it"),
       model("unix_round_trip", kCall, "one small request and its reply",
             "unix(7): two messages, two wake-ups"),
+      model("tag_put", kCall, "one tag given to the cache", "a round trip, and a record written"),
       model("hand_over_sealed", kCall, "one sealed memfd passed, its seals checked, mapped",
             "unix(7) SCM_RIGHTS, fcntl(2) F_GET_SEALS, mmap(2): does not depend on the size"),
       model("hand_over_copy", kCallByte, "an image copied through the socket into fresh memory",
@@ -80,10 +93,13 @@ const std::vector<CostModel>& launch_costs() {
             "mmap(2): a minor fault per fault-around window"),
 
       // Delivery.
-      model("image_open", kItem, "items: entries of an image's index read and checked",
+      model("image_open", kCallItem, "items: entries of an image's index read and checked",
             "one pass over the index (docs/zarfile-format.md)"),
-      model("image_tree", kItem, "items: entries of an image put in a tree for a file server",
+      model("image_tree", kCallItem, "items: entries of an image put in a tree for a file server",
             "one pass, and a sort by parent"),
+      model("plan_ahead", kItem,
+            "items: symbolic links of an image followed, to know which lead to what a start needs",
+            "each by name to its end, a binary search a part (path_resolution(7))"),
       model("extract_mount", kCall, "one tmpfs made", "fsopen(2), fsmount(2)"),
       model("extract", kByteItem, "items: files written into a fresh tmpfs, with their content",
             "open, write, close per file; a fresh page per 4 KiB"),
@@ -98,6 +114,9 @@ const std::vector<CostModel>& launch_costs() {
       model("fuse_store", kCallByteItem,
             "items: runs of pages pushed into the page cache, by two threads",
             "FUSE_NOTIFY_STORE: one write(2) per run; a fresh page and a copy per 4 KiB"),
+      model("fuse_read", kByteItem,
+            "items: requests for pages that are not in the page cache, made by page faults",
+            "FUSE_READ: a round trip, fresh pages and a copy per 4 KiB"),
       model("erofs_view", kItem, "items: entries of an image written as an EROFS file system",
             "an inode, a name and the files below a page each (fs/erofs/erofs_fs.h)"),
       model("erofs_mount", kCall, "two loop devices made, one EROFS file system over them",

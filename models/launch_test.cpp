@@ -1,5 +1,7 @@
 #include "models/launch.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -21,6 +23,7 @@ LaunchScenario tiny(Temperature t) {
   s.image.files = 3;
   s.image.content = {30000};
   s.image.nodes_other = 7;
+  s.image.symlinks = 4;
   s.image.runs = 2;
   s.image.run_bytes = {12000};
   s.image.directories = 2;
@@ -117,6 +120,8 @@ TEST(PlanLaunch, fuse_lists_directories_before_the_start_and_answers_the_rest_af
   EXPECT_EQ(items_of(plan, "fuse_list"), 3u);
   EXPECT_EQ(items_of(plan, "fuse_store"), 2u);
   EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u + 1) << "names, and a link";
+  EXPECT_EQ(items_of(plan, "image_tree"), 10u);
+  EXPECT_EQ(items_of(plan, "plan_ahead"), 4u) << "every link is followed";
   EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 12000u);
 }
 
@@ -185,28 +190,57 @@ TEST(PlanLaunch, lazily_the_index_comes_first_and_in_the_end_every_block_was_loo
       EXPECT_EQ(a[Amount::bytes_hashed], tagged ? 0u : 40960u);
       EXPECT_EQ(a[Amount::bytes_authenticated], keyed ? 40960u : 0u) << "old tags or new ones";
       EXPECT_EQ(a[Amount::bytes_delivered], 12000u);
-      EXPECT_EQ(items_of(plan, tagged ? "block_tag" : "sha256_leaves"), 10u);
+      EXPECT_EQ(items_of(plan, tagged ? "block_tag" : "sha256_leaves"), 10u + 3)
+          << "three by whoever comes to them first";
       for (const auto& step : plan.steps)
         for (const auto& d : step.demands) EXPECT_NO_THROW(cost_model(d.cost)) << d.cost;
     }
 }
 
-TEST(PlanLaunch, the_application_waits_for_nothing_that_goes_on_behind_it) {
+StepId id_of(const Plan& plan, const std::string& name) {
+  for (StepId id = 0; id < plan.steps.size(); ++id)
+    if (plan.steps[id].name == name) return id;
+  ADD_FAILURE() << name;
+  return StepId{0};
+}
+
+TEST(PlanLaunch, lazily_the_start_and_the_thread_behind_it_go_the_same_way_side_by_side) {
   const Plan plan = plan_launch(lazily(Temperature::hot, true));
-  const auto id_of = [&](const std::string& name) {
-    for (StepId id = 0; id < plan.steps.size(); ++id)
-      if (plan.steps[id].name == name) return id;
-    ADD_FAILURE() << name;
-    return StepId{0};
-  };
-  const StepId deliver = id_of("boot.deliver"), start = id_of("boot.start"),
-               application = id_of("boot.application"), ahead = id_of("background.ahead"),
-               rest = id_of("background.verify");
+  const auto after = [&](const std::string& name) { return plan.steps[id_of(plan, name)].after; };
+  const auto id = [&](const std::string& name) { return id_of(plan, name); };
   using Steps = std::vector<StepId>;
-  EXPECT_EQ(plan.steps[ahead].after, Steps{deliver});
-  EXPECT_EQ(plan.steps[start].after, (Steps{deliver, id_of("create.prepare")}));
-  EXPECT_EQ(plan.steps[application].after, Steps{start});
-  EXPECT_EQ(plan.steps[rest].after, (Steps{application, ahead})) << "the rest when it is ready";
+  EXPECT_EQ(after("background.plan"), Steps{id("boot.deliver")});
+  EXPECT_EQ(after("background.names.runs.0"), Steps{id("background.plan")});
+  EXPECT_EQ(after("background.ahead.runs.0"), Steps{id("background.names.runs.0")});
+  EXPECT_EQ(after("background.names.runs.1"), Steps{id("background.ahead.runs.0")});
+  EXPECT_EQ(after("boot.start"), (Steps{id("boot.deliver"), id("create.prepare")}));
+  EXPECT_EQ(after("boot.application.read.runs.0"), Steps{id("boot.start")});
+  EXPECT_EQ(after("boot.application.runs.0"), Steps{id("boot.application.read.runs.0")});
+  EXPECT_EQ(after("boot.application.read.runs.1"), Steps{id("boot.application.runs.0")});
+  EXPECT_EQ(after("background.verify"),
+            (Steps{id("boot.application.runs.4"), id("background.ahead.runs.4")}))
+      << "the rest when it is ready";
+}
+
+TEST(PlanLaunch,
+     lazily_each_part_of_the_runs_is_brought_once_by_either_and_the_parts_are_the_whole) {
+  for (const std::uint64_t pieces : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{1000}}) {
+    LaunchScenario s = lazily(Temperature::hot, true);
+    s.image.pieces = pieces;
+    const Plan plan = plan_launch(s);
+    std::map<std::string, std::vector<Phase>> by;
+    for (const auto& step : plan.steps)
+      if (!step.once.empty()) by[step.once].push_back(step.phase);
+    EXPECT_EQ(by.size(), std::clamp<std::size_t>(pieces, 1, 64));
+    for (const auto& [part, phases] : by)
+      EXPECT_EQ(phases, (std::vector{Phase::background, Phase::boot})) << part;
+    EXPECT_EQ(items_of(plan, "fuse_store"), 2 * pieces) << "one thread does the work of two";
+    EXPECT_EQ(items_of(plan, "fuse_read"), pieces);
+    EXPECT_EQ(items_of(plan, "fuse_list"), 6u);
+    EXPECT_EQ(items_of(plan, "fuse_directory"), 2u);
+    EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u + 1);
+    EXPECT_EQ(items_of(plan, "native_ready"), 1'000'000u);
+  }
 }
 
 TEST(PlanLaunch, lazily_refuses_what_cannot_be) {

@@ -95,6 +95,8 @@ void check(const Plan& plan) {
       if (before >= id)
         throw std::logic_error("step '" + step.name + "' waits for step " + std::to_string(before) +
                                ", which is not an earlier one");
+    if (!step.once.empty() && step.transfer)
+      throw std::logic_error("step '" + step.name + "' has a transfer, and work that is done once");
   }
 }
 

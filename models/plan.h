@@ -91,6 +91,10 @@ struct Step {
   std::vector<Demand> demands;
   std::optional<Transfer> transfer;  // happens after the demands
   Amounts amounts{};
+  // Steps that name the same work do it once: the first that comes to it, by its own demands. One
+  // that comes meanwhile waits for that one's end, or does it too if that is sooner; one that
+  // comes later has nothing to do. Empty: a step's own work. Such a step transfers nothing.
+  std::string once;
 };
 
 struct Plan {
@@ -99,7 +103,8 @@ struct Plan {
   StepId add(Step step);
 };
 
-// Throws std::logic_error when a step waits for itself or a later one, or a name repeats.
+// Throws std::logic_error when a step waits for itself or a later one, a name repeats, or work that
+// is done once has a transfer.
 void check(const Plan& plan);
 
 // What an executor says of one step. Times count from the start of the launch.

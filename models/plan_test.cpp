@@ -30,6 +30,15 @@ TEST(Plan, AddReturnsTheIndexOfTheStep) {
   EXPECT_NO_THROW(check(plan));
 }
 
+TEST(Plan, WorkThatIsDoneOnceTransfersNothing) {
+  Plan plan;
+  plan.add(step("a"));
+  plan.steps[0].once = "work";
+  EXPECT_NO_THROW(check(plan));
+  plan.steps[0].transfer = Transfer{"wan", Bytes{1}};
+  EXPECT_THROW(check(plan), std::logic_error);
+}
+
 TEST(Plan, WaitingForItselfOrALaterStepIsADefect) {
   Plan itself, later;
   itself.add(step("a", {0}));

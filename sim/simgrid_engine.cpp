@@ -92,12 +92,16 @@ class Platform {
   std::vector<Ends> ends_;
 };
 
-// The activities of one step: its work, then its transfer. One of them always exists.
+// The activities of one step: its work, then its transfer. One of them always exists. A gate is
+// before work that another step may do.
 struct Activities {
+  s4u::ExecPtr gate;
   s4u::ExecPtr work;
   s4u::CommPtr transfer;
 
-  s4u::ActivityPtr first() const { return work ? s4u::ActivityPtr(work) : transfer; }
+  s4u::ActivityPtr first() const {
+    return gate ? s4u::ActivityPtr(gate) : work ? s4u::ActivityPtr(work) : transfer;
+  }
   const s4u::Activity& last() const {
     return transfer ? static_cast<const s4u::Activity&>(*transfer) : *work;
   }
@@ -109,13 +113,17 @@ struct Activities {
   }
 };
 
+s4u::ExecPtr exec(const EngineStep& step, std::int64_t picoseconds, const Platform& platform) {
+  return s4u::Exec::init()
+      ->set_name(step.name)
+      ->set_flops_amount(static_cast<double>(picoseconds))
+      ->set_host(platform.host(step.host));
+}
+
 Activities activities_of(const EngineStep& step, const Platform& platform) {
   Activities a;
-  if (step.compute_ps > 0 || !step.transfers)
-    a.work = s4u::Exec::init()
-                 ->set_name(step.name)
-                 ->set_flops_amount(static_cast<double>(step.compute_ps))
-                 ->set_host(platform.host(step.host));
+  if (step.once) a.gate = exec(step, 0, platform);
+  if (step.compute_ps > 0 || !step.transfers) a.work = exec(step, step.compute_ps, platform);
   if (step.transfers) {
     const Ends& ends = platform.ends(step.link);
     const bool down = step.direction == Direction::down;
@@ -137,6 +145,47 @@ std::vector<Activities> lay_out(const EngineJob& job, const Platform& platform) 
     for (std::size_t before : job.steps[i].after) all.at(before).then(all[i].first());
   return all;
 }
+
+// Gives each piece of work that several steps could do to the one whose gate ends first.
+class Once {
+ public:
+  Once(const EngineJob& job, const std::vector<Activities>& all) {
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (all[i].gate)
+        gates_[all[i].gate.get()] = {*job.steps[i].once, all[i].work,
+                                     static_cast<double>(job.steps[i].compute_ps)};
+    if (gates_.empty()) return;
+    // SimGrid keeps this for as long as the process lives: once, as run_engine() is called.
+    s4u::Activity::on_completion_cb([this](const s4u::Activity& ended) {
+      if (const auto gate = gates_.find(&ended); gate != gates_.end()) pass(gate->second);
+    });
+  }
+
+ private:
+  struct Waiting {
+    std::size_t piece = 0;
+    s4u::ExecPtr work;
+    double amount = 0;
+  };
+
+  void pass(const Waiting& step) {
+    const auto [owner, first] = owners_.try_emplace(step.piece, step.work);
+    if (!first) {
+      const bool done = owner->second->get_state() == s4u::Activity::State::FINISHED;
+      const double left = done ? 0 : owner->second->get_remaining();
+      if (left <= step.amount) {
+        step.work->set_flops_amount(0);
+        if (!done) owner->second->add_successor(step.work);
+      } else {
+        owner->second = step.work;
+      }
+    }
+    step.work->vetoable_start();
+  }
+
+  std::map<const s4u::Activity*, Waiting> gates_;
+  std::map<std::size_t, s4u::ExecPtr> owners_;  // of each piece of work, who has it done first
+};
 
 void start(const std::vector<Activities>& all) {
   for (const Activities& a : all) {
@@ -178,6 +227,7 @@ EngineOutcome run_engine(const EngineJob& job) {
 
   const Platform platform(job);
   const std::vector<Activities> all = lay_out(job, platform);
+  const Once once(job, all);
   start(all);
   engine.run();
   if (deadlock) throw RunError("deadlock: the simulation cannot go on");

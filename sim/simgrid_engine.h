@@ -11,10 +11,12 @@
 // idle core; more work than cores is shared out fairly (max-min). A link is two SimGrid links, one
 // for each direction, each with the full bandwidth, between two hosts of its own, so that no route
 // of the platform adds anything. No actor runs: a step is one Exec, one Comm or both, tied by
-// SimGrid's dependencies between activities.
+// SimGrid's dependencies between activities. Work that several steps could do (EngineStep::once)
+// is given out when an empty Exec before each, its gate, ends.
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,8 @@ struct EngineStep {
   std::size_t link = 0;
   Direction direction = Direction::up;
   std::uint64_t bytes = 0;
+  // Steps with the same number do one piece of work (Step::once in models/plan.h); no transfer.
+  std::optional<std::size_t> once = {};
 };
 
 struct EngineJob {

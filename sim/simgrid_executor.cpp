@@ -71,6 +71,8 @@ class Translator {
     result.after.erase(std::unique(result.after.begin(), result.after.end()), result.after.end());
     const bool at_origin = step.place == Place::origin;
     result.host = at_origin && !options_.origin_shares_machine ? kOriginMachine : kMachine;
+    if (!step.once.empty())
+      result.once = pieces_.try_emplace(step.once, pieces_.size()).first->second;
     for (const Demand& demand : step.demands)
       result.compute_ps += cost(demand, parameters_, &used_).count();
     if (step.transfer) {
@@ -86,6 +88,7 @@ class Translator {
   const SimOptions& options_;
   EngineJob job_;
   std::map<std::string, std::size_t> links_;
+  std::map<std::string, std::size_t> pieces_;  // Step::once, numbered
   std::set<std::string> used_;
 };
 

@@ -297,6 +297,31 @@ TEST(SimgridExecutor, NamingAPredecessorTwiceIsNamingItOnce) {
   EXPECT_THAT(ends(simulate(plan, ParameterSet{})), ElementsAre(5, 10));
 }
 
+// Two chains that both come to one piece of work, each after a delay; it takes the first one 10 and
+// the second one 3. Ends of the piece in each chain, and of what follows on it, in microseconds.
+std::vector<std::int64_t> ends_of_two(std::int64_t first_delay, std::int64_t second_delay) {
+  Plan plan;
+  plan.add(work("first.delay", first_delay * kMicro));
+  plan.add(work("second.delay", second_delay * kMicro));
+  plan.add(work("first", 10 * kMicro, {0}));
+  plan.add(work("second", 3 * kMicro, {1}));
+  plan.steps[2].once = plan.steps[3].once = "piece";
+  plan.add(work("first.next", 5 * kMicro, {2}));
+  plan.add(work("second.next", 5 * kMicro, {3}));
+  std::vector<std::int64_t> all;
+  for (const std::int64_t ps : ends(simulate(plan, ParameterSet{})))
+    all.push_back(std::llround(static_cast<double>(ps) / kMicro));
+  return {all.begin() + 2, all.end()};
+}
+
+TEST(SimgridExecutor, WorkThatIsDoneOnceIsDoneByWhoComesToItFirst) {
+  EXPECT_THAT(ends_of_two(1, 21), ElementsAre(11, 21, 16, 26)) << "done: nothing is left to do";
+  EXPECT_THAT(ends_of_two(1, 9), ElementsAre(11, 11, 16, 16)) << "under way: waited for";
+  EXPECT_THAT(ends_of_two(1, 7), ElementsAre(11, 10, 16, 15)) << "its own way is sooner";
+  EXPECT_THAT(ends_of_two(5, 1), ElementsAre(5, 4, 10, 9)) << "the other's way takes 3";
+  EXPECT_THAT(ends_of_two(2, 1), ElementsAre(4, 4, 9, 9)) << "under way: waited for";
+}
+
 TEST(SimgridExecutor, TooSlowASimulationIsAnError) {
   Plan plan;  // 3000 flows on one link cost seconds
   for (int i = 0; i < 3000; ++i)

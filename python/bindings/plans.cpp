@@ -25,6 +25,7 @@ ImageFacts image_facts(const py::dict& d) {
   f.files = number(d, "files");
   f.content = {number(d, "content")};
   f.nodes_other = number(d, "nodes_other");
+  f.symlinks = number(d, "symlinks");
   f.runs = number(d, "runs");
   f.run_bytes = {number(d, "run_bytes")};
   f.directories = number(d, "directories");
@@ -44,6 +45,7 @@ py::list to_python(const Plan& plan) {
     s["phase"] = to_string(step.phase);
     s["place"] = to_string(step.place);
     s["after"] = step.after;
+    s["once"] = step.once;
     py::list demands;
     for (const Demand& d : step.demands)
       demands.append(py::make_tuple(d.cost, d.calls, d.bytes.count, d.items));

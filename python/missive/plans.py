@@ -4,6 +4,7 @@ over them, with the models' costs or with your own.
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ class Step:
     transfer: Transfer | None
     amounts: Mapping[str, int]
     """What both worlds count exactly: bytes_fetched, blocks_hashed ..."""
+    once: str = ""
+    """Steps that name the same work do it once: the first that comes to it does it; one that comes
+    meanwhile waits for that one's end, or does it too if that is sooner; one that comes later has
+    nothing to do."""
 
 
 class Record(NamedTuple):
@@ -73,10 +78,9 @@ class Walk:
 
     @property
     def total(self) -> float:
-        """Seconds from the first start to the last end."""
-        if not self.records:
-            return 0.0
-        return max(r.end for r in self.records) - min(r.start for r in self.records)
+        """Seconds from the first start to the last end, without what goes on in the background."""
+        launch = [r for r in self.records if r.phase != "background"]
+        return max(r.end for r in launch) - min(r.start for r in launch) if launch else 0.0
 
     def phases(self) -> dict[str, float]:
         """Seconds of each phase: the length of the union of its steps' intervals, without what a later phase hides.
@@ -141,14 +145,34 @@ class Plan:
         for name in own:
             if name not in demanded:
                 raise InputError(f"costs: no step demands '{name}'; this plan has {', '.join(sorted(demanded))}")
-        records: list[Record] = []
-        for step in self.steps:
-            start = max((records[i].end for i in step.after), default=0.0)
-            time = sum(self._seconds(d, given, own) for d in step.demands)
-            if step.transfer:
-                time += self._transfer(step.transfer, given)
-            records.append(Record(step.name, step.phase, step.place, start, start + time))
-        return Walk(records)
+        times = [sum(self._seconds(d, given, own) for d in s.demands) for s in self.steps]
+        times = [t + (self._transfer(s.transfer, given) if s.transfer else 0.0) for s, t in zip(self.steps, times)]
+        spans = self._spans(times)
+        return Walk([Record(s.name, s.phase, s.place, *spans[i]) for i, s in enumerate(self.steps)])
+
+    def _spans(self, times: Sequence[float]) -> dict[int, tuple[float, float]]:
+        """From and to of each step that takes so long, in the order in which they start."""
+        followers: dict[int, list[int]] = {}
+        open_ends = [len(set(s.after)) for s in self.steps]
+        for i, s in enumerate(self.steps):
+            for before in set(s.after):
+                followers.setdefault(before, []).append(i)
+        spans: dict[int, tuple[float, float]] = {}
+        done: dict[str, float] = {}  # when each piece of work that is done once ends
+        ready = [(0.0, i) for i, n in enumerate(open_ends) if n == 0]
+        heapq.heapify(ready)
+        while ready:
+            start, i = heapq.heappop(ready)
+            end, once = start + times[i], self.steps[i].once
+            if once:
+                done[once] = min(end, done.get(once, end))
+                end = max(start, done[once])
+            spans[i] = (start, end)
+            for f in followers.get(i, []):
+                open_ends[f] -= 1
+                if open_ends[f] == 0:
+                    heapq.heappush(ready, (max(spans[b][1] for b in self.steps[f].after), f))
+        return spans
 
     def _value(self, name: str, parameters: Parameters) -> float:
         return self.own[name] if name in self.own else parameters.value(name)
@@ -162,7 +186,7 @@ class Plan:
         if d.cost == "native_ready" and "native_ready.call_s" not in parameters:
             # The application's own time goes by the application's name in parameter files.
             name = f"application.{self.point['parameters']['application']}.native_ready_s"
-            return d.calls * parameters.value(name)
+            return (d.calls + d.items * 1e-6) * parameters.value(name)
         return float(_costs.seconds(d.cost, d.calls, d.bytes, d.items, parameters))
 
     def _transfer(self, t: Transfer, parameters: Parameters) -> float:
@@ -250,6 +274,7 @@ def _step(s: Mapping[str, Any]) -> Step:
         demands=tuple(Demand(*d) for d in s["demands"]),
         transfer=Transfer(*s["transfer"]) if s["transfer"] else None,
         amounts=s["amounts"],
+        once=s["once"],
     )
 
 
@@ -260,7 +285,7 @@ def _facts(p: Mapping[str, Any]) -> Mapping[str, Any]:
     for folder in (_home() / "facts", _program.data_dir() / "traces/facts"):
         if (folder / key).exists():
             facts: Mapping[str, Any] = json.loads((folder / key).read_text(encoding="utf-8"))
-            if facts.get("format") == "missive-sim/launch-facts/3":  # else another version kept it
+            if facts.get("format") == "missive-sim/launch-facts/4":  # else another version kept it
                 return facts
     raise NotAvailable(
         f"the image of {p['application']} with these options was never built, and its facts do not "

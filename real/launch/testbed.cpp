@@ -36,6 +36,7 @@ ImageFacts image_facts(const zar::Image& image, const zar::BuildReport& report) 
   facts.files = report.files;
   facts.content = {report.content_bytes};
   facts.nodes_other = report.directories + report.symlinks;
+  facts.symlinks = report.symlinks;
   const auto runs = coalesced_runs(image);
   facts.runs = runs.size();
   facts.run_bytes = {launch_run_bytes(image)};

@@ -84,6 +84,26 @@ void BenchBed::make(const Shape& shape) {
   add(shape.name, tree, selection);
 }
 
+void BenchBed::make_links() {
+  const fs::path tree = scratch() / "links.tree";
+  const std::string libraries = "usr/lib/x86_64-linux-gnu/";
+  fs::create_directories(tree / "etc" / "many.d");
+  fs::create_directories(tree / libraries);
+  fs::create_symlink("usr/lib", tree / "lib");
+  Content content(1);
+  zar::Selection selection;
+  for (int i = 0; i < 400; ++i) {
+    const std::string number = std::to_string(i), file = "library-" + number + ".so.1.2.3";
+    write_file(tree / libraries / file, 4096, content);
+    fs::create_symlink(file, tree / libraries / ("library-" + number + ".so.1"));
+    fs::create_symlink("../../" + libraries + file, tree / "etc" / "many.d" / ("r" + number));
+    fs::create_symlink("/lib/x86_64-linux-gnu/" + file, tree / "etc" / "many.d" / ("a" + number));
+    selection.files.push_back("/" + libraries + file);
+    selection.runs.push_back({"/" + libraries + file, 0, 1});
+  }
+  add("links", tree, selection);
+}
+
 void BenchBed::make_starter() {
   const fs::path tree = scratch() / "starter.tree";
   fs::create_directories(tree / "bin");
@@ -123,6 +143,7 @@ BenchBed::BenchBed(const fs::path& scratch_parent)
         Shape{"many-directories", 400, 4096, 0, 400, 1, true},
         Shape{"one-directory", 800, 4096, 0, 400, 1}})
     make(shape);
+  make_links();
   make_starter();
   std::vector<origin::Publication> publications;
   for (const auto& [name, image] : images_)

@@ -39,8 +39,9 @@ class BenchBed {
   // (directories and links only) and "empty" (one page, to subtract); "runs-few" and "runs-many"
   // (24 MiB with 8 and 768 page runs), "empty-run" and "many-run" (one run among 1 and 1,000
   // files); "many-directories" (400, of a file with one run each) and "one-directory" (of as many
-  // such files, and as many others for the directories); "starter" (one static program, kStarter,
-  // that waits for signals).
+  // such files, and as many others for the directories); "links" (400 files of one directory, and
+  // three symbolic links to each); "starter" (one static program, kStarter, that waits for
+  // signals).
   const BenchImage& image(const std::string& name) const;
   const std::filesystem::path& scratch() const { return scratch_.path(); }
   // Reads more memory than the caches hold. In a launch, what a phase works on was last used long
@@ -55,6 +56,7 @@ class BenchBed {
  private:
   struct Shape;
   void make(const Shape& shape);
+  void make_links();
   void make_starter();
   void add(const std::string& name, const std::filesystem::path& tree,
            const zar::Selection& selection);

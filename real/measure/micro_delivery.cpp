@@ -1,17 +1,22 @@
 // Micro-measurements of picoprocesses and of the ways to deliver files into them.
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
+#include <string>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "models/error.h"
+#include "real/launch/ahead.h"
 #include "real/launch/delivery.h"
 #include "real/launch/image_tree.h"
 #include "real/launch/launch_runs.h"
 #include "real/launch/picoprocess.h"
 #include "real/measure/clock.h"
 #include "real/measure/micro_list.h"
+#include "real/process.h"
 
 namespace missive::measure {
 
@@ -34,6 +39,20 @@ double time_of_delivery(const BenchBed& bed, const std::string& method, const za
   UniqueFd root;
   bed.evict_caches();
   return seconds_of([&] { root = delivery->deliver(image, &delivered); });
+}
+
+// Of `work` in a child that has done nothing yet, as a launch is one.
+template <typename Work>
+double seconds_in_fresh_process(const BenchBed& bed, const Work& work) {
+  const std::string text = run_in_child(
+      [&] {
+        bed.evict_caches();
+        const std::int64_t start = now_ns();
+        work();
+        return std::to_string(now_ns() - start);
+      },
+      std::chrono::seconds(30), "micro-measurement");
+  return std::stod(text) * 1e-9;
 }
 
 std::uint64_t nodes(const BenchImage& image) {
@@ -72,21 +91,32 @@ void picoprocess_start(BenchBed& bed, Sampler& sample) {
              seconds_of([&] { process.start(root, environment, null.get(), null.get()); }));
 }
 
+// What reads an index is done once in the life of a launcher: memory for it is fresh, and neither
+// index nor code is in the processor's caches.
 void image_open(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"many", "nodes"}) {
     const BenchImage& image = bed.image(name);
-    std::uint64_t entries = 0;
-    const double t = seconds_of([&] { entries = image.open().entries().size(); });
-    sample.add(1, 0, entries, t);
+    sample.add(1, 0, image.report.files + nodes(image),
+               seconds_in_fresh_process(bed, [&] { keep(image.open().entries().size()); }));
   }
 }
 
 void image_tree(BenchBed& bed, Sampler& sample) {
   for (const char* name : {"many", "nodes"}) {
     const zar::Image image = bed.image(name).open();
-    sample.add(1, 0, image.entries().size(),
-               seconds_of([&] { keep(launch::ImageTree(image).children(0).size()); }));
+    sample.add(1, 0, image.entries().size(), seconds_in_fresh_process(bed, [&] {
+                 keep(launch::ImageTree(image).children(0).size());
+               }));
   }
+}
+
+// Links as a distribution has them: relative and absolute ones, some through another link.
+void plan_ahead(BenchBed& bed, Sampler& sample) {
+  const BenchImage& links = bed.image("links");
+  const zar::Image image = links.open();
+  const launch::ImageTree tree(image);
+  sample.add(0, 0, links.report.symlinks,
+             seconds_in_fresh_process(bed, [&] { keep(launch::plan_ways(tree).links.size()); }));
 }
 
 void extract_mount(BenchBed&, Sampler& sample) {
@@ -149,6 +179,41 @@ void fuse_lookup(BenchBed& bed, Sampler& sample) {
     }
   });
   sample.add(0, 0, kNames, t);
+}
+
+// Pages that nobody has put ahead, asked for one request at a time: without read-ahead a pread(2)
+// is one FUSE_READ (posix_fadvise(2), POSIX_FADV_RANDOM). The copy to the reader, which a page
+// fault does without, is what a second reading takes.
+void fuse_read(BenchBed& bed, Sampler& sample) {
+  const auto delivery = make_delivery("fuse");
+  const zar::Image image = bed.image("24MiB").open();
+  launch::Delivered delivered;
+  const UniqueFd root = delivery->deliver(image, &delivered);
+  constexpr std::uint64_t kFiles = 48, kHalf = 256 * 1024, kApart = 32 * 1024;
+  std::vector<UniqueFd> files;
+  for (std::uint64_t i = 0; i < kFiles; ++i) {
+    files.emplace_back(
+        ::openat(root.get(), ("f/" + std::to_string(i)).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!files.back() || ::posix_fadvise(files.back().get(), 0, 0, POSIX_FADV_RANDOM) != 0)
+      throw_errno("a file of the FUSE mount");
+  }
+  std::vector<char> buffer(2 * kApart);
+  // The first halves in small requests, the second ones in large.
+  for (const std::uint64_t size : {std::uint64_t{4096}, 2 * kApart}) {
+    const std::uint64_t begin = size == 4096 ? 0 : kHalf, step = std::max(size, kApart);
+    std::uint64_t requests = 0;
+    const auto read_all = [&] {
+      requests = 0;
+      for (const UniqueFd& file : files)
+        for (std::uint64_t at = begin; at < begin + kHalf; at += step, ++requests)
+          if (::pread(file.get(), buffer.data(), size, static_cast<off_t>(at)) < 0)
+            throw_errno("reading through the FUSE mount");
+    };
+    bed.evict_caches();
+    const double first = seconds_of(read_all);
+    const double second = seconds_of(read_all);
+    sample.add(0, requests * size, requests, std::max(first - second, 1e-9));
+  }
 }
 
 void fuse_store(BenchBed& bed, Sampler& sample) {

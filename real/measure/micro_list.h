@@ -15,6 +15,7 @@ void boot_block_check(BenchBed& bed, Sampler& sample);
 
 void unix_connect(BenchBed& bed, Sampler& sample);
 void unix_round_trip(BenchBed& bed, Sampler& sample);
+void tag_put(BenchBed& bed, Sampler& sample);
 void hand_over_sealed(BenchBed& bed, Sampler& sample);
 void hand_over_copy(BenchBed& bed, Sampler& sample);
 void store_lookup(BenchBed& bed, Sampler& sample);
@@ -29,6 +30,7 @@ void picoprocess_prepare(BenchBed& bed, Sampler& sample);
 void picoprocess_start(BenchBed& bed, Sampler& sample);
 void image_open(BenchBed& bed, Sampler& sample);
 void image_tree(BenchBed& bed, Sampler& sample);
+void plan_ahead(BenchBed& bed, Sampler& sample);
 void extract_mount(BenchBed& bed, Sampler& sample);
 void extract(BenchBed& bed, Sampler& sample);
 void extract_node(BenchBed& bed, Sampler& sample);
@@ -37,6 +39,7 @@ void fuse_lookup(BenchBed& bed, Sampler& sample);
 void fuse_list(BenchBed& bed, Sampler& sample);
 void fuse_directory(BenchBed& bed, Sampler& sample);
 void fuse_store(BenchBed& bed, Sampler& sample);
+void fuse_read(BenchBed& bed, Sampler& sample);
 void erofs_view(BenchBed& bed, Sampler& sample);
 void erofs_mount(BenchBed& bed, Sampler& sample);
 
