@@ -269,7 +269,7 @@ class InstructionSets : public ::testing::TestWithParam<MultiBuffer::Options> {
                 digest_of(*there, message, nonce_of(length)))
           << length;
     }
-    for (const std::size_t block : {64u, 4096u, 16384u}) {
+    for (const std::size_t block : {64u, 1000u, 4096u, 6000u, 16384u}) {
       const std::size_t n = (data.size() + block - 1) / block;
       std::vector<std::byte> a(n * here->digest_bytes()), b(a.size());
       here->digest_blocks(data, block, 0, a);
