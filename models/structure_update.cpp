@@ -27,7 +27,12 @@ class DrawnEdits : public PageKeys {
       const auto [at, fresh] = files_.try_emplace(file.content);
       if (!fresh) continue;
       Changed& c = at->second;
-      c.zeros = zeros_of(file, held);
+      c.before = before(file, held);
+      const auto middle = c.before.end() - static_cast<std::ptrdiff_t>(c.before.size() / 2);
+      const auto of_twins =
+          std::find_if(middle, c.before.end(), [](std::uint64_t page) { return page != 0; });
+      c.seed = of_twins == c.before.end() ? file.content : *of_twins;
+      c.zeros = zeros_after(c.before, up(file.size, kPage) / kPage);
       c.pages = static_cast<std::uint64_t>(std::count(c.zeros.begin(), c.zeros.end(), false));
       const auto own = seen.find(file.content);
       if (own != seen.end() && profiles[own->second].old_content == file.old_content)
@@ -42,7 +47,7 @@ class DrawnEdits : public PageKeys {
   }
   void draw(std::uint64_t number) {
     for (auto& [content, c] : files_)
-      if (!c.like.empty()) c.drawn = &profiles_[c.like[mixed(content, number) % c.like.size()]];
+      if (!c.like.empty()) c.drawn = &profiles_[c.like[mixed(c.seed, number) % c.like.size()]];
   }
   void of(const FileFact& file, std::span<std::uint64_t> keys) const override {
     of_content(file.content, keys);
@@ -57,20 +62,25 @@ class DrawnEdits : public PageKeys {
       else if (const std::uint64_t i = other++;
                c.drawn != nullptr && kept_page(*c.drawn, i, c.pages) && old[page] != 0)
         keys[page] = old[page];
+      else if (const std::uint64_t back = keys.size() - page; back <= c.before.size())
+        keys[page] = mixed(c.before[c.before.size() - back], kAnew);
   }
 
  private:
+  static constexpr std::uint64_t kAnew =
+      0x616e6577;  // sets new pages apart from those they replace
   struct Changed {
+    std::vector<std::uint64_t> before;  // digests of the older file's pages, where known
     std::vector<bool> zeros;
     std::uint64_t pages = 0;  // that are not of zeros
+    std::uint64_t seed = 0;
     std::vector<std::size_t> like;
     const EditProfile* drawn = nullptr;
   };
-  static std::vector<bool> zeros_of(const FileFact& file, const HeldPages* held) {
-    const std::uint64_t pages = up(file.size, kPage) / kPage;
-    if (held == nullptr) return std::vector<bool>(pages);
+  static std::vector<std::uint64_t> before(const FileFact& file, const HeldPages* held) {
+    if (held == nullptr) return {};
     const auto old = held->find(file.old_content);
-    return old == held->end() ? std::vector<bool>(pages) : zeros_after(old->second, pages);
+    return old == held->end() ? std::vector<std::uint64_t>{} : old->second;
   }
 
   const std::vector<EditProfile>& profiles_;

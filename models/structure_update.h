@@ -20,13 +20,20 @@
 // are known by file and number alone would find none. Nothing of that is chance once it is known
 // which pages of the older image are equal, and its holder knows that before any update: from its
 // recipe in blocks of a page, or by hashing what he has. So nothing is added to the draws: keys of
-// pages that survived are the digests of their bytes (HeldPages), and counting keys counts bytes. A
-// page that is new is taken for equal to no other, but for these: pages of zeros stay zeros
-// whatever is compiled anew. They are tables that a program fills when it runs, in the data behind
-// the code, so they keep their distance from the end of a file that changes its size. Debian's
-// security updates agree: of libgs 2,516 of 2,516 pages of zeros (5,421 in all), of libraw 63 of
-// 63, of python3.11, six pages shorter, 48 of 50 (from its beginning: 40). So they are no damage,
-// and profiles are of the other pages.
+// pages that survived are the digests of their bytes (HeldPages), and counting keys counts bytes.
+// Of pages that are new two things are known:
+//
+//   * Zeros stay zeros whatever is compiled anew. They are tables that a program fills when it
+//     runs, in the data behind the code, so they keep their distance from the end of a file that
+//     changes its size. Debian's security updates agree: of libgs 2,516 of 2,516 pages of zeros
+//     (5,421 in all), of libraw 63 of 63, of python3.11, six pages shorter, 48 of 50 (from its
+//     beginning: 40). So they are no damage, and profiles are of the other pages.
+//   * Twins stay twins. A module that is built into two packages (Perl's re.so) differs in a few
+//     pages, before an update and after it. Where old pages were equal the new ones that replace
+//     them are, by distance from the end, and files with the same page in the middle draw the same
+//     damage.
+//
+// Otherwise a new page is equal to no other.
 //
 // Told what was counted at one block size, the model knows more of the damage than any manifest
 // says: of many draws those count that come nearest to it (draws_near()). That is a conditional

@@ -1,6 +1,7 @@
 #include "models/structure_update.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <gtest/gtest.h>
 
@@ -221,6 +222,31 @@ TEST(StructureUpdate, ZerosOfAChangedFileStayZerosAndAreNoPartOfTheDamage) {
     EXPECT_EQ(none.copied->value,
               (1 + 24 + static_cast<double>(grows) + static_cast<double>(grows)) * kPage);
   }
+}
+
+TEST(StructureUpdate, TwinsHaveTheSameDamageAndTheirNewPagesAreFetchedOnce) {
+  const StructureFacts from = image({41 * kPage, 40 * kPage});
+  StructureFacts to = from;
+  change(to, 0, 41 * kPage), change(to, 1, 40 * kPage);
+  HeldPages held;
+  for (std::uint64_t page = 0; page < 41; ++page)  // the first has a page more in front
+    held[from.files[0].content].push_back(100 + page);
+  for (std::uint64_t page = 0; page < 40; ++page)
+    held[from.files[1].content].push_back(page == 0 ? 99 : 101 + page);
+  StructureDesign d = design();
+  d.block_size = kPage;
+  const auto fetched = [&](const std::vector<EditProfile>& profiles) {
+    return *predict_update(from, to, d, profiles, {nullptr, &held, {}}).network;
+  };
+  EXPECT_EQ(fetched({}).value, (1 + 41 + 1) * kPage);
+  EditProfile all, nothing;
+  all.content = 98, nothing.content = 99;
+  all.kept.assign(40, true), nothing.kept.assign(40, false);
+  const Predicted either = fetched({all, nothing});  // never one with the one and one the other
+  EXPECT_EQ(either.spread->first, kPage);
+  EXPECT_EQ(either.spread->second, (1 + 41 + 1) * kPage);
+  const double rebuilt = (either.value / kPage - 1) * 39 / 42;
+  EXPECT_NEAR(rebuilt, std::round(rebuilt), 1e-9);
 }
 
 // What the image itself changed, seen in another application, is no matter of chance.
