@@ -1,10 +1,13 @@
 #include "models/structure_update.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "models/random.h"
 #include "models/structure_layout.h"
 #include "models/structure_parts.h"
 
@@ -47,7 +50,7 @@ class DrawnEdits : public PageKeys {
   }
   void draw(std::uint64_t number) {
     for (auto& [content, c] : files_)
-      if (!c.like.empty()) c.drawn = &profiles_[c.like[mixed(c.seed, number) % c.like.size()]];
+      if (!c.like.empty()) c.drawn = &profiles_[c.like[one_of(c.like.size(), c.seed, number)]];
   }
   void of(const FileFact& file, std::span<std::uint64_t> keys) const override {
     of_content(file.content, keys);
@@ -67,6 +70,18 @@ class DrawnEdits : public PageKeys {
   }
 
  private:
+  // Of every kDraws draws in a row, the n-th part has each of n choices, in an order of the file's
+  // own.
+  static std::uint64_t one_of(std::uint64_t n, std::uint64_t seed, std::uint64_t number) {
+    std::array<std::uint64_t, kDraws> order{};
+    std::iota(order.begin(), order.end(), 0U);
+    Random random(seed, number / kDraws);
+    for (std::uint64_t i = kDraws; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+    const double within = (static_cast<double>(mixed(seed, number) >> 11U) + 0.5) / 0x1p53;
+    const double at = (static_cast<double>(order[number % kDraws]) + within) / kDraws;
+    return std::min(n - 1, static_cast<std::uint64_t>(at * static_cast<double>(n)));
+  }
+
   static constexpr std::uint64_t kAnew =
       0x616e6577;  // sets new pages apart from those they replace
   struct Changed {

@@ -8,10 +8,12 @@
 //   * One of another size is new behind the first byte that moved.
 //
 // Each changed file therefore takes the damage of one that changed elsewhere, of like size and
-// drawn again for every draw; so damage keeps its clusters and its all-or-nothing. Whatever also
-// changed in the application itself must not be drawn from: that would be the answer. Where the
-// very same change of the very same file was seen in another application, its damage is that; who
-// predicts from strangers alone leaves such profiles out (of_others()).
+// drawn again for every draw; so damage keeps its clusters and its all-or-nothing. Draws are a
+// Latin hypercube (McKay, Beckman and Conover, Technometrics 21, 1979): each file has each damage
+// that it may have equally often, or a file that decides alone would move the mean by luck.
+// Whatever also changed in the application itself must not be drawn from: that would be the answer.
+// Where the very same change of the very same file was seen in another application, its damage is
+// that; who predicts from strangers alone leaves such profiles out (of_others()).
 //
 // Pages that are equal. Let an unchanged file lie g pages further back than before, behind files
 // that grew, and let it have a stretch of z pages of zeros. Then z - g of these pages (none, if
