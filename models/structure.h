@@ -13,7 +13,8 @@
 //   partial proofs           gaps between the proven blocks lie anywhere, against the tree's nodes
 //   consistent hashing       laid out; hashes that the manifest does not say are drawn
 //   updates                  both images laid out; which pages of a changed file survive is drawn
-//                            from how other files changed (models/structure_update.h)
+//                            from how other files changed; which pages of the older image are
+//                            equal may be told (models/structure_update.h)
 //
 // Drawn answers come with the interval that holds nine draws in ten. All sizes are in bytes. The
 // layout's constants are those of docs/zarfile-format.md.
