@@ -159,13 +159,17 @@ TEST_F(Upkeep, SurvivesKillNineWhileSpaceIsUsedAgain) {
                           return 0;
                         });
     std::uint64_t last = 0;
-    std::atomic<bool> killed = false;
+    std::atomic<bool> killed = false, begun = false;
     std::thread reader([&] {
       std::uint64_t i = 0;
       while (!killed) {
-        if (::read(from.get(), &i, sizeof i) == sizeof i) last = i;
+        if (::read(from.get(), &i, sizeof i) != sizeof i) continue;
+        last = i;
+        begun = true;
+        begun.notify_one();
       }
     });
+    begun.wait(false);  // else a busy machine lets the writer put nothing
     ::usleep(static_cast<useconds_t>(2000 + 1777 * round));
     writer.kill_now();
     killed = true;
