@@ -86,3 +86,19 @@ function(missive_program source target_variable)
   add_executable(${target} ${source})
   set(${target_variable} ${target} PARENT_SCOPE)
 endfunction()
+
+# Puts the content of FILE, which a custom command makes, into missive_real: `extern "C" const ... SYMBOL[], SYMBOL_end[]`.
+function(missive_embed symbol file)
+  set(source ${PROJECT_BINARY_DIR}/guests/${symbol}.c)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
+__asm__(
+    ".pushsection .rodata\n"
+    ".balign 4096\n"
+    ".globl @symbol@, @symbol@_end\n"
+    "@symbol@: .incbin \"@file@\"\n"
+    "@symbol@_end: .byte 0\n"
+    ".popsection\n");
+]])
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS ${file})
+  target_sources(missive_real PRIVATE ${source})
+endfunction()

@@ -11,14 +11,4 @@ add_custom_command(OUTPUT ${missive_shared_program}
   DEPENDS ${missive_shared_guest} ${PROJECT_SOURCE_DIR}/real/domains/guests/shared_service.h
           ${missive_shared_service}/service.c ${missive_shared_service}/attack.c ${missive_shared_service}/service.h ${missive_shared_service}/attack.h
   VERBATIM)
-set(missive_shared_blob ${PROJECT_BINARY_DIR}/guests/shared_service_blob.c)
-file(CONFIGURE OUTPUT ${missive_shared_blob} @ONLY CONTENT [[
-__asm__(
-    ".pushsection .rodata\n"
-    ".global missive_shared_service_begin, missive_shared_service_end\n"
-    "missive_shared_service_begin: .incbin \"@missive_shared_program@\"\n"
-    "missive_shared_service_end:\n"
-    ".popsection\n");
-]])
-set_source_files_properties(${missive_shared_blob} PROPERTIES OBJECT_DEPENDS ${missive_shared_program})
-target_sources(missive_real PRIVATE ${missive_shared_blob})
+missive_embed(missive_shared_service ${missive_shared_program})

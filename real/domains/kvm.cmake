@@ -11,13 +11,4 @@ add_custom_command(OUTPUT ${kvm_dir}/guest.bin
   COMMAND ${CMAKE_OBJCOPY} -O binary ${kvm_dir}/guest.elf ${kvm_dir}/guest.bin
   DEPENDS ${kvm_sources}/guest/start.c ${kvm_sources}/guest/mailbox.h ${kvm_sources}/guest/layout.lds ${kvm_service}/service.c
           ${kvm_service}/attack.c ${kvm_service}/service.h ${kvm_service}/attack.h VERBATIM)
-file(CONFIGURE OUTPUT ${kvm_dir}/image.c @ONLY CONTENT [[
-__asm__(
-    ".pushsection .rodata\n"
-    ".globl missive_kvm_image, missive_kvm_image_end\n"
-    "missive_kvm_image: .incbin \"@kvm_dir@/guest.bin\"\n"
-    "missive_kvm_image_end: .byte 0\n"
-    ".popsection\n");
-]])
-set_source_files_properties(${kvm_dir}/image.c PROPERTIES OBJECT_DEPENDS ${kvm_dir}/guest.bin)
-target_sources(missive_real PRIVATE ${kvm_dir}/image.c)
+missive_embed(missive_kvm_image ${kvm_dir}/guest.bin)

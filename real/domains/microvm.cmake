@@ -11,13 +11,4 @@ add_custom_command(OUTPUT ${microvm_dir}/init
   DEPENDS ${microvm_guest}/init.c ${microvm_guest}/channel.h ${PROJECT_SOURCE_DIR}/real/domains/guests/shared_service.h
           ${microvm_service}/service.c ${microvm_service}/attack.c ${microvm_service}/service.h ${microvm_service}/attack.h
   VERBATIM)
-file(CONFIGURE OUTPUT ${microvm_dir}/image.c @ONLY CONTENT [[
-__asm__(
-    ".pushsection .rodata\n"
-    ".globl missive_microvm_init, missive_microvm_init_end\n"
-    "missive_microvm_init: .incbin \"@microvm_dir@/init\"\n"
-    "missive_microvm_init_end: .byte 0\n"
-    ".popsection\n");
-]])
-set_source_files_properties(${microvm_dir}/image.c PROPERTIES OBJECT_DEPENDS ${microvm_dir}/init)
-target_sources(missive_real PRIVATE ${microvm_dir}/image.c)
+missive_embed(missive_microvm_init ${microvm_dir}/init)

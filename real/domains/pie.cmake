@@ -21,12 +21,7 @@ if(MISSIVE_MUSL_GCC AND MISSIVE_MUSL_LIB)
             -Wl,--build-id=none -Wl,-s -Wl,-T,${pie_sources}/guest/layout.lds ${MISSIVE_MUSL_LIB}/rcrt1.o ${MISSIVE_MUSL_LIB}/crti.o ${pie_objects}
             ${MISSIVE_MUSL_LIB}/libc.a ${libgcc} ${MISSIVE_MUSL_LIB}/crtn.o -o ${pie_dir}/guest.elf
     DEPENDS ${pie_objects} ${pie_sources}/guest/layout.lds VERBATIM)
-  file(WRITE ${pie_dir}/image.c.new
-"__asm__(\".pushsection .rodata\\n.balign 4096\\n.globl missive_pie_image\\n.globl missive_pie_image_end\\n\"
-        \"missive_pie_image: .incbin \\\"${pie_dir}/guest.elf\\\"\\nmissive_pie_image_end: .byte 0\\n.popsection\\n\");\n")
-  configure_file(${pie_dir}/image.c.new ${pie_dir}/image.c COPYONLY)
-  set_source_files_properties(${pie_dir}/image.c PROPERTIES OBJECT_DEPENDS ${pie_dir}/guest.elf)
-  target_sources(missive_real PRIVATE ${pie_dir}/image.c)
+  missive_embed(missive_pie_image ${pie_dir}/guest.elf)
   set_source_files_properties(${pie_sources}/pie.cpp PROPERTIES COMPILE_DEFINITIONS MISSIVE_PIE_GUEST=1)
 else()
   message(STATUS "pie domains: not built, musl is missing (Debian package musl-tools)")

@@ -23,16 +23,7 @@ if(segment_failed EQUAL 0)
     COMMAND ${CMAKE_OBJCOPY} -O binary ${segment_dir}/guest.elf ${segment_dir}/guest.bin
     DEPENDS ${segment_guest}/start.c ${segment_guest}/layout.lds ${segment_dir}/long.bin ${segment_service}/service.c ${segment_service}/attack.c
             ${segment_headers} VERBATIM)
-  file(CONFIGURE OUTPUT ${segment_dir}/image.c @ONLY CONTENT [[
-__asm__(
-    ".pushsection .rodata\n"
-    ".globl missive_segment_image, missive_segment_image_end\n"
-    "missive_segment_image: .incbin \"@segment_dir@/guest.bin\"\n"
-    "missive_segment_image_end: .byte 0\n"
-    ".popsection\n");
-]])
-  set_source_files_properties(${segment_dir}/image.c PROPERTIES OBJECT_DEPENDS ${segment_dir}/guest.bin)
-  target_sources(missive_real PRIVATE ${segment_dir}/image.c)
+  missive_embed(missive_segment_image ${segment_dir}/guest.bin)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/real/domains/segment/segment.cpp PROPERTIES COMPILE_DEFINITIONS MISSIVE_SEGMENT_GUEST=1)
 else()
   message(STATUS "segment domains: not built, the compiler makes no 32-bit code (cc -m32)")

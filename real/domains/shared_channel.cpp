@@ -16,7 +16,7 @@
 #include "real/process.h"
 
 extern "C" {
-extern const char missive_shared_service_begin[];
+extern const char missive_shared_service[];
 extern const char missive_shared_service_end[];
 }
 
@@ -147,7 +147,7 @@ std::size_t SharedChannel::call(const OwnedProcess& process, Entry entry,
 }
 
 std::span<const std::byte> shared_service_program() {
-  return std::as_bytes(std::span(missive_shared_service_begin, missive_shared_service_end));
+  return std::as_bytes(std::span(missive_shared_service, missive_shared_service_end));
 }
 
 }  // namespace missive::domains

@@ -12,13 +12,4 @@ target_link_options(missive-init PRIVATE -static -no-pie -nostdlib -Wl,--build-i
 add_custom_command(OUTPUT ${init_dir}/init
   COMMAND ${CMAKE_OBJCOPY} --strip-all $<TARGET_FILE:missive-init> ${init_dir}/init
   DEPENDS missive-init VERBATIM)
-file(CONFIGURE OUTPUT ${init_dir}/image.c @ONLY CONTENT [[
-__asm__(
-    ".pushsection .rodata\n"
-    ".globl missive_init_program, missive_init_program_end\n"
-    "missive_init_program: .incbin \"@init_dir@/init\"\n"
-    "missive_init_program_end: .byte 0\n"
-    ".popsection\n");
-]])
-set_source_files_properties(${init_dir}/image.c PROPERTIES OBJECT_DEPENDS ${init_dir}/init)
-target_sources(missive_real PRIVATE ${init_dir}/image.c)
+missive_embed(missive_init_program ${init_dir}/init)
