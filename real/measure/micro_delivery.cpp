@@ -155,6 +155,11 @@ void fuse_list(BenchBed& bed, Sampler& sample) {
 
 constexpr int kAttempts = 16;
 
+[[noreturn]] void throw_too_busy(const std::string& measurement, const std::string& what) {
+  throw RunError("micro-measurement " + measurement + ": this machine is too busy to tell " + what +
+                 "; calibrate when it is not");
+}
+
 // As many files, runs and entries in many directories and in one: the difference is the
 // directories.
 void fuse_directory(BenchBed& bed, Sampler& sample) {
@@ -222,7 +227,8 @@ void fuse_read(BenchBed& bed, Sampler& sample) {
     bed.evict_caches();
     const double first = seconds_of(read_all);
     const double second = seconds_of(read_all);
-    sample.add(0, requests * size, requests, std::max(first - second, 1e-9));
+    if (first <= second) throw_too_busy("fuse_read", "a first reading from a second one");
+    sample.add(0, requests * size, requests, first - second);
   }
 }
 
