@@ -1,7 +1,8 @@
 #pragma once
 // What init has in place of a C library: system calls. It is one of the first things that a launch
-// waits for, and most of the time a static glibc program takes to reach main() goes into asking the
-// processor what it can do, which traps in a virtual machine.
+// waits for, and a static glibc program was seen to reach its first instruction 0.26 ms later (328
+// and 70 us); asking the processor what it can do, which traps in a virtual machine, is the likely
+// reason.
 //
 // Every call returns what the kernel does, or -1 and the reason in last_error().
 
