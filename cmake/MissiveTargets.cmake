@@ -88,6 +88,7 @@ function(missive_program source target_variable)
 endfunction()
 
 # Puts the content of FILE, which a custom command makes, into missive_real: `extern "C" const ... SYMBOL[], SYMBOL_end[]`.
+# SYMBOL_source names the C file that does so, for another program to embed the same.
 function(missive_embed symbol file)
   set(source ${PROJECT_BINARY_DIR}/guests/${symbol}.c)
   file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
@@ -101,4 +102,5 @@ __asm__(
 ]])
   set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS ${file})
   target_sources(missive_real PRIVATE ${source})
+  set(${symbol}_source ${source} PARENT_SCOPE)
 endfunction()

@@ -6,7 +6,7 @@ if(MISSIVE_TESTS AND TARGET real_domains_pkey_pkey_test AND MISSIVE_MUSL_GCC AND
       domains/pie/system_calls.cpp domains/pkey/gate.cpp domains/pkey/keys.cpp domains/pkey/pkey.cpp domains/pkey/scan.cpp
       domains/pkey/guest/main.cpp domains/trap.cpp)
   list(TRANSFORM pkey_sources PREPEND ${PROJECT_SOURCE_DIR}/real/)
-  add_executable(missive-pkey-guest ${pkey_sources} ${pie_dir}/image.c)
+  add_executable(missive-pkey-guest ${pkey_sources} ${missive_pie_image_source})
   target_include_directories(missive-pkey-guest PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(missive-pkey-guest PRIVATE -O2)
   target_link_options(missive-pkey-guest PRIVATE -static -s)
