@@ -1,5 +1,6 @@
 #include "real/launch/launcher.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -242,7 +243,9 @@ class Launch {
 
   // It has prepared itself beside all the rest; what is left of that is waited for here.
   void await_process(Stopwatch& watch) {
-    watch.add_beside(cloned_ns_, process_->prepared(), "create.prepare", Phase::create,
+    // On a busy machine it may be done before the launcher that made it runs again.
+    const std::int64_t prepared = process_->prepared();
+    watch.add_beside(std::min(cloned_ns_, prepared), prepared, "create.prepare", Phase::create,
                      Place::application);
   }
 
