@@ -37,6 +37,7 @@ ExitStatus trace_start(const TraceCommand& command, Terminal& terminal) {
   facts["opens"] = trace.opens;
   facts["lookups_found"] = trace.lookups_found;
   facts["lookups_missing"] = trace.lookups_missing;
+  facts["missing_until_ready"] = trace.missing_until_ready;
   facts["pages_touched"] = trace.pages_touched;
   if (command.json) {
     terminal.out << facts.dump(2) << '\n';

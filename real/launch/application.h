@@ -38,6 +38,9 @@ struct LaunchTrace {
   zar::Selection selection;
   std::vector<File> files;  // those of `selection`, in the same order
   std::uint64_t opens = 0, lookups_found = 0, lookups_missing = 0;
+  // Of those missing, until the ready mark: what is recorded goes on after it. All, where the trace
+  // does not say when that was.
+  std::uint64_t missing_until_ready = 0;
   std::uint64_t pages_touched = 0;
 };
 // Reads a .trace.gz. Throws InputError with file and line. Uncompressed text beyond 64 MiB is

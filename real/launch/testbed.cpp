@@ -103,7 +103,7 @@ Testbed::Testbed(TestbedOptions options)
     zar::extract(image, tree_);
   }
   const LaunchTrace trace = trace_of(app);
-  application_facts_.lookups = trace.lookups_missing;
+  application_facts_.lookups = trace.missing_until_ready;
 
   warm_packed_ = options_.warm_with.name == app.name ? packed_ : pack(options_.warm_with);
   warm_missing_ = missing_blocks(recipe, &warm_packed_.report.recipe);

@@ -1,5 +1,6 @@
 // read_trace(): the reader of traces/launch/*.trace.gz (format: traces/README.md).
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string_view>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxText = std::size_t{64} << 20;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMaxFileSize = std::uint64_t{1} << 40;
+constexpr std::uint64_t kWindowUs = 100'000;  // of an S line
 
 class Parser {
  public:
@@ -24,6 +26,7 @@ class Parser {
 
   LaunchTrace parse(std::string_view text) {
     if (!text.starts_with("# ")) fail("no '# key=value' header");
+    header(text.substr(0, text.find('\n')));
     while (!text.empty()) {
       const std::size_t end = text.find('\n');
       if (end == std::string_view::npos) fail("last line has no end");
@@ -79,6 +82,24 @@ class Parser {
     }
   }
 
+  // When the start was ready: "first_window_us" or "first_output_us" of "# key=value ...".
+  void header(std::string_view text) {
+    for (const std::string_view key : {" first_window_us=", " first_output_us="}) {
+      const std::size_t at = text.find(key);
+      if (at == std::string_view::npos) continue;
+      text.remove_prefix(at + key.size());
+      ready_us_ = number(text.substr(0, text.find(' ')), "ready mark", UINT64_MAX);
+      return;
+    }
+  }
+
+  // `missing` names in the window that ends at `end`. In one that the ready mark cuts they are
+  // taken as evenly spread.
+  std::uint64_t until_ready(std::uint64_t end, std::uint64_t missing) const {
+    const std::uint64_t late = end > ready_us_ ? end - ready_us_ : 0;
+    return missing - missing * std::min(late, kWindowUs) / kWindowUs;
+  }
+
   void line(std::string_view text) {
     if (text.empty()) fail("empty line");
     if (text.size() > 8192) fail("line longer than 8192 bytes");
@@ -119,9 +140,11 @@ class Parser {
       }
       case 'S': {
         const auto f = fields<4>(text);
-        number(f[1], "time", UINT64_MAX);
+        const std::uint64_t end = number(f[1], "time", UINT64_MAX);
+        const std::uint64_t missing = number(f[3], "look-ups missing", 1u << 30);
         trace_.lookups_found += number(f[2], "look-ups found", 1u << 30);
-        trace_.lookups_missing += number(f[3], "look-ups missing", 1u << 30);
+        trace_.lookups_missing += missing;
+        trace_.missing_until_ready += until_ready(end, missing);
         break;
       }
       case 'E':
@@ -135,6 +158,7 @@ class Parser {
   fs::path file_;
   std::size_t line_ = 1;
   LaunchTrace trace_;
+  std::uint64_t ready_us_ = UINT64_MAX;
   std::vector<std::uint64_t> sizes_;
 };
 

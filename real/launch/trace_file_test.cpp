@@ -73,6 +73,22 @@ TEST_F(TraceFile, GivesFilesRunsAndCounts) {
   EXPECT_EQ(trace.lookups_missing, 3u);
 }
 
+TEST_F(TraceFile, TellsLookUpsOfTheStartFromLaterOnes) {
+  const auto until_ready = [&](const std::string& header) {
+    write("# app=x" + header + " page=4096\n" + good_.substr(good_.find('\n') + 1) +
+          "S\t340000\t0\t100\nS\t2000000\t9\t7\n");
+    return read_trace(file_).missing_until_ready;
+  };
+  EXPECT_EQ(until_ready(""), 110u) << "not said when it was ready: all";
+  EXPECT_EQ(until_ready(" first_window_us=340000"), 103u);
+  EXPECT_EQ(until_ready(" first_output_us=339999 main_window_us=400000"), 103u);
+  EXPECT_EQ(until_ready(" first_window_us=300000"), 63u) << "40 ms of the 100 are later";
+  EXPECT_EQ(until_ready(" first_window_us=240000"), 3u);
+  EXPECT_EQ(until_ready(" first_window_us=100"), 3u);
+  EXPECT_THAT(error_of("# app=x first_window_us=soon\n" + good_.substr(good_.find('\n') + 1)),
+              HasSubstr("x.trace.gz:1: ready mark is not a number"));
+}
+
 TEST_F(TraceFile, RefusesAMissingFile) { EXPECT_THAT(error(), HasSubstr("cannot be opened")); }
 
 TEST_F(TraceFile, RefusesTextThatIsNotCompressed) {
