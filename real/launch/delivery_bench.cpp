@@ -3,6 +3,8 @@
 //
 //   real_launch_delivery_bench [--app NAME] [--rounds N] [--root DIR]
 //
+// "tree" is the native twin's tree in a picoprocess: what confinement alone costs the application.
+//
 // Not a Google Benchmark program: one "iteration" is a launch of three hundred milliseconds whose
 // parts matter. Times in milliseconds, CLOCK_MONOTONIC.
 
@@ -11,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +27,7 @@
 #include "models/error.h"
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
+#include "real/launch/mounts.h"
 #include "real/launch/native.h"
 #include "real/launch/picoprocess.h"
 #include "real/launch/ready.h"
@@ -95,11 +99,13 @@ Parts native(Attempt& attempt, const fs::path& tree) {
   return parts;
 }
 
-Parts confined(Attempt& attempt, const zar::Image& image, const DeliveryInfo& info) {
+using Make = std::function<std::unique_ptr<Delivery>()>;
+
+Parts confined(Attempt& attempt, const zar::Image& image, const Make& make) {
   Parts parts;
   const std::int64_t begin = now();
   std::int64_t since = begin;
-  const auto delivery = info.make();
+  const auto delivery = make();
   mark(parts, "make delivery", since);
   Picoprocess process = Picoprocess::create();
   mark(parts, "create", since);
@@ -124,6 +130,20 @@ Parts confined(Attempt& attempt, const zar::Image& image, const DeliveryInfo& in
   parts.emplace_back("# others", after.others - before.others);
   return parts;
 }
+
+// No delivery: the same files, unpacked before.
+class Tree : public Delivery {
+ public:
+  explicit Tree(fs::path tree) : tree_(std::move(tree)) {}
+  UniqueFd deliver(const zar::Image&, Delivered*) override {
+    UniqueFd root = clone_mount(tree_);
+    make_read_only(root);
+    return root;
+  }
+
+ private:
+  fs::path tree_;
+};
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -162,6 +182,10 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
     return work / "tree";
   }());
 
+  std::vector<std::pair<std::string, Make>> methods{
+      {"tree", [&] { return std::make_unique<Tree>(work / "tree"); }}};
+  for (const DeliveryInfo& info : deliveries()) methods.emplace_back(info.name, info.make);
+
   std::optional<Display> display;
   if (app.ready == ReadyMark::first_window) display.emplace(Display::start());
   std::map<std::string, std::map<std::string, std::vector<double>>> all;
@@ -177,7 +201,7 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
     };
     // Each variant comes first, second and last equally often; a pause lets what the one before
     // left to the kernel (freeing its memory, its namespaces) finish.
-    const std::size_t variants = deliveries().size() + 1;
+    const std::size_t variants = methods.size() + 1;
     for (std::size_t i = 0; i < variants; ++i) {
       const std::size_t which = (i + static_cast<std::size_t>(round + 1)) % variants;
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -185,8 +209,8 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
       if (which == 0) {
         keep("native", native(attempt, work / "tree"));
       } else {
-        const DeliveryInfo& info = deliveries()[which - 1];
-        keep(info.name, confined(attempt, image, info));
+        const auto& [method, make] = methods[which - 1];
+        keep(method, confined(attempt, image, make));
       }
     }
   }
@@ -197,13 +221,12 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
                   median(values), *std::min_element(values.begin(), values.end()));
     }
   }
-  for (const DeliveryInfo& info : deliveries()) {
-    std::vector<double> differences = all[info.name]["total"];
+  for (const auto& [method, make] : methods) {
+    std::vector<double> differences = all[method]["total"];
     for (std::size_t i = 0; i < differences.size(); ++i)
       differences[i] -= all["native"]["total"][i];
-    std::printf("%s minus native, same round: median %.1f ms, min %.1f, max %.1f\n",
-                info.name.c_str(), median(differences),
-                *std::min_element(differences.begin(), differences.end()),
+    std::printf("%s minus native, same round: median %.1f ms, min %.1f, max %.1f\n", method.c_str(),
+                median(differences), *std::min_element(differences.begin(), differences.end()),
                 *std::max_element(differences.begin(), differences.end()));
   }
   return 0;
