@@ -124,37 +124,6 @@ ParameterSet load_or_calibrate(const CalibrateOptions& options) {
   return made;
 }
 
-void ensure_native_ready(ParameterSet& parameters, const std::string& application,
-                         launch::Testbed& testbed, const CalibrateOptions& options) {
-  const std::string name = "application." + application + ".native_ready_s";
-  if (parameters.contains(name)) return;
-  constexpr std::size_t kStarts = 20;
-  std::vector<double> seconds;
-  testbed.native();  // brings the tree into the page cache
-  const launch::LaunchVariant between;
-  for (std::size_t i = 0; i < kStarts; ++i) {
-    options.progress("native start " + std::to_string(i + 1) + " of " + std::to_string(kStarts) +
-                     " of " + application + ", the simulation's input");
-    // Something else runs in between, as in an experiment: started again and again alone, the
-    // application would find its memory and the kernel's in the caches. The launch itself is not
-    // looked at.
-    testbed.launch(between);
-    seconds.push_back(to_seconds(total_time(testbed.native().records)));
-  }
-  const Estimate estimate = median_by_order(seconds);
-  Parameter p;
-  p.value = estimate.value;
-  p.low = estimate.low;
-  p.high = estimate.high;
-  p.unit = "s";
-  p.provenance = Provenance::measured;
-  p.source = "native twin of " + application + ": median of " + std::to_string(kStarts) +
-             " starts, each in its own process";
-  p.date = today();
-  parameters.set(name, p);
-  save_host_parameters(parameters);
-}
-
 ParameterSet reference_parameters() {
   const fs::path file = data_dir() / "experiments" / "parameters" / "reference.json";
   std::ifstream in(file);

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "models/parameter.h"
-#include "real/launch/testbed.h"
 
 namespace missive::harness {
 
@@ -29,12 +28,6 @@ ParameterSet calibrate_host(const CalibrateOptions& options);
 // The host's file when it is there, else calibrates and writes it, atomically.
 ParameterSet load_or_calibrate(const CalibrateOptions& options);
 void save_host_parameters(const ParameterSet& parameters);
-
-// The application's own time as an input of the simulation: parameter
-// application.NAME.native_ready_s, the median of native starts that no comparison uses. Measures
-// and saves it when `parameters` does not have it yet.
-void ensure_native_ready(ParameterSet& parameters, const std::string& application,
-                         launch::Testbed& testbed, const CalibrateOptions& options);
 
 // Parameters calibrated on another machine, shipped for hosts that cannot calibrate: provenance
 // "assumed", and says so.

@@ -1,9 +1,11 @@
 #include "harness/launch_run.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "harness/compare_metrics.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_facts.h"
+#include "harness/launch_inputs.h"
 #include "harness/measurement_lock.h"
 #include "harness/parameter_source.h"
 #include "harness/progress.h"
@@ -53,33 +56,8 @@ launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e
   return o;
 }
 
-// What if a cost were another: such a value is nobody's measurement.
-void scale(ParameterSet& parameters, const std::map<std::string, double>& factors) {
-  for (const auto& [name, factor] : factors) {
-    Parameter p = parameters.at(name);
-    p.value *= factor;
-    p.low *= factor;
-    p.high *= factor;
-    p.provenance = Provenance::assumed;
-    p.source =
-        fmt::format("the experiment file asks what if it were {:.4g} times: {}", factor, p.source);
-    parameters.set(name, p);
-  }
-}
-
-// The link between client and origin, which the experiment file describes.
-void set_link(ParameterSet& parameters, const LaunchPoint& p) {
-  const auto add = [&](const char* name, const char* unit, double value) {
-    Parameter parameter;
-    parameter.value = parameter.low = parameter.high = value;
-    parameter.unit = unit;
-    parameter.provenance = Provenance::assumed;
-    parameter.source = "the experiment file's origin_link: a scenario, not a measurement";
-    parameters.set(name, parameter);
-  };
-  add("link.origin.latency_s", "s", to_seconds(p.origin_rtt) / 2);
-  add("link.origin.bandwidth_bytes_per_s", "byte/s", p.origin_bandwidth.bytes_per_second);
-}
+// Of native starts, for their median to be an input.
+constexpr std::size_t kLeastInputs = 7;
 
 class LaunchRun {
  public:
@@ -95,9 +73,14 @@ class LaunchRun {
       if (experiment_.backend != Backend::sim) lock = hold_measurement_lock();
       const bool real = experiment_.backend != Backend::sim && prepare_real();
       gather_parameters(real);
-      if (experiment_.backend != Backend::real) simulate_all();
+      const bool simulates = experiment_.backend != Backend::real;
+      if (simulates && knows_native_starts()) simulate_all();
       finish_round();
       if (real) measure_all();
+      if (simulates && own_) {
+        take_native_starts();
+        simulate_all();
+      }
     } catch (const Interrupted&) {
       result_.summary.interrupted = true;
     }
@@ -134,11 +117,37 @@ class LaunchRun {
     else if (!experiment_.parameters.reference)
       add_own_parameters(real);
     scale(parameters_, experiment_.parameters.scale);
+    if (own_) return;  // and with it native starts, in turn with the launches
     for (const auto& p : experiment_.points)
-      if (!parameters_.contains("application." + p.application + ".native_ready_s"))
+      if (!parameters_.contains(native_ready_name(p.application)))
         throw NotAvailable("no native start of " + p.application +
                            " was ever measured, here or on the reference machine; run the "
                            "experiment with --backend both");
+  }
+
+  bool knows_native_starts() const {
+    return std::ranges::all_of(experiment_.points, [this](const LaunchPoint& p) {
+      return parameters_.contains(native_ready_name(p.application));
+    });
+  }
+
+  // The simulation's input is of this run: a machine's speed drifts from hour to hour, and the
+  // launches' with it.
+  void take_native_starts() {
+    std::map<std::string, std::vector<double>> seconds;
+    for (const LaunchPoint& p : experiment_.points) {
+      std::vector<double>& all = seconds[p.application];
+      const auto taken = inputs_.extract(facts_key(p));
+      if (taken) all.insert(all.end(), taken.mapped().begin(), taken.mapped().end());
+    }
+    ParameterSet inputs;
+    for (const auto& [application, starts] : seconds)
+      if (!starts.empty())
+        inputs.set(native_ready_name(application), native_ready_of(application, starts));
+    own_->merge(inputs);
+    save_host_parameters(*own_);
+    scale(inputs, experiment_.parameters.scale);
+    parameters_.merge(inputs);
   }
 
   void add_own_parameters(bool real) {
@@ -152,10 +161,9 @@ class LaunchRun {
   }
 
   void calibrate(bool real) {
-    ParameterSet own = load_or_calibrate(calibration());
-    for (const auto& p : experiment_.points)
-      if (real) ensure_native_ready(own, p.application, *beds_.at(facts_key(p)), calibration());
+    const ParameterSet own = load_or_calibrate(calibration());
     parameters_.merge(own);
+    if (real) own_ = own;
   }
 
   CalibrateOptions calibration() const {
@@ -168,9 +176,8 @@ class LaunchRun {
 
   ParameterSet parameters_for(const LaunchPoint& p) const {
     ParameterSet own = parameters_;
-    own.set("native_ready.call_s",
-            parameters_.at("application." + p.application + ".native_ready_s"));
-    set_link(own, p);
+    own.set("native_ready.call_s", parameters_.at(native_ready_name(p.application)));
+    set_origin_link(own, p);
     return own;
   }
 
@@ -205,7 +212,7 @@ class LaunchRun {
     d.parameters = here.parameters_used;
     // By the name that says whose start it is: a result of several applications has several.
     if (d.parameters.erase("native_ready.call_s") > 0)
-      d.parameters.insert("application." + p.application + ".native_ready_s");
+      d.parameters.insert(native_ready_name(p.application));
 
     scenario.origin_link = "origin";
     const SimulationResult far = simulate(plan_launch(scenario), parameters);
@@ -240,15 +247,24 @@ class LaunchRun {
     warm_up();
     const auto rounds = static_cast<std::size_t>(experiment_.repetitions);
     const auto natives = static_cast<std::size_t>(experiment_.native_repetitions);
+    const bool asks = own_ && !(options_.part && knows_native_starts());
+    const std::size_t inputs = asks ? std::max(natives, kLeastInputs) : 0;
     for (std::size_t round = 0; round < rounds; ++round) {
       std::vector<std::function<void()>> jobs;
       for (std::size_t i = 0; i < data_.size(); ++i)
         jobs.push_back([this, i, round] { measure_point(i, round); });
-      // Native starts spread evenly over the rounds.
-      const std::size_t from = natives * round / rounds, to = natives * (round + 1) / rounds;
-      for (const auto& [key, bed] : beds_)
-        for (std::size_t n = from; n < to; ++n)
-          jobs.push_back([this, key = key, n, bed = bed.get()] { measure_native(key, *bed, n); });
+      // Native starts spread evenly over the rounds: those that are shown, and the input.
+      const auto spread = [&](std::size_t all, const auto& job) {
+        for (std::size_t n = all * round / rounds; n < all * (round + 1) / rounds; ++n)
+          for (const auto& [key, bed] : beds_)
+            jobs.push_back([key = key, n, bed = bed.get(), job] { job(key, *bed, n); });
+      };
+      spread(natives, [this](const std::string& key, launch::Testbed& bed, std::size_t n) {
+        measure_native(key, bed, n);
+      });
+      spread(inputs, [this](const std::string& key, launch::Testbed& bed, std::size_t) {
+        inputs_[key].push_back(native_seconds(bed));
+      });
       Random random(experiment_.seed, round + 1);
       random.shuffle(jobs);
       for (std::size_t j = 0; j < jobs.size(); ++j) {
@@ -294,10 +310,14 @@ class LaunchRun {
     }
   }
 
+  static double native_seconds(launch::Testbed& bed) {
+    return to_seconds(total_time(bed.native().records));
+  }
+
   void measure_native(const std::string& key, launch::Testbed& bed, std::size_t n) {
     Launch native;
     native.process = static_cast<int>(n);
-    native.times[kNativeTwin] = to_seconds(total_time(bed.native().records));
+    native.times[kNativeTwin] = native_seconds(bed);
     for (PointData& d : data_)
       if (facts_key(experiment_.points[d.point]) == key) d.native.push_back(native);
   }
@@ -315,7 +335,8 @@ class LaunchRun {
     fresh.summary.not_available = result_.summary.not_available;
     fresh.summary.interrupted = result_.summary.interrupted;
     ParameterSet all = parameters_;
-    if (!experiment_.points.empty() && !parameters_.all().empty())
+    if (!experiment_.points.empty() &&
+        parameters_.contains(native_ready_name(experiment_.points.front().application)))
       all = parameters_for(experiment_.points.front());
     compare(experiment_, data_, all, fresh);
     if (!settings_.empty()) fresh.context["simulator"] = settings_;
@@ -329,6 +350,8 @@ class LaunchRun {
   std::map<std::size_t, int> failed_;
   std::map<std::string, std::unique_ptr<launch::Testbed>> beds_;
   ParameterSet parameters_;
+  std::optional<ParameterSet> own_;  // this host's, where launches are measured on it
+  std::map<std::string, std::vector<double>> inputs_;  // native starts of each testbed, seconds
   std::map<std::string, std::string> settings_;
 };
 

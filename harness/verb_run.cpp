@@ -87,6 +87,7 @@ ExitStatus run(const RunCommand& command, Terminal& terminal) {
     write_files(complete(std::move(partial)), out);
   };
   const bool in_parts = !command.shard.empty() || command.resume;
+  options.part = in_parts;
   if (in_parts && e.backend == Backend::sim) options.checkpoint = nullptr;  // it has its points
   const Result result =
       complete(in_parts ? run_resumable(e, out, {command.resume, options, context})
