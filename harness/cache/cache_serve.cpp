@@ -18,7 +18,7 @@ namespace {
 struct ServeCommand {
   std::string store, socket, origin;
   std::string limit = "8GiB", memory = "2GiB", policy = "lru";
-  std::size_t connections = 256;
+  std::size_t connections = 256, fetches = 8;
   bool no_sync = false, no_check = false;
 };
 
@@ -31,6 +31,7 @@ cache::CacheProcess::Options options_of(const ServeCommand& command) {
   server.store.disk_limit = bytes_option("--limit", command.limit);
   server.max_connections = command.connections;
   server.service.origin_url = command.origin;
+  server.service.max_fetches = command.fetches;
   server.service.max_assembled_bytes = bytes_option("--memory", command.memory);
   server.service.eviction = &cache::eviction_policy(command.policy);
   server.service.sync = !command.no_sync;
@@ -70,6 +71,9 @@ void add_cache_serve(Verb& cache) {
               {.default_text = "2GiB"});
   verb.option("--connections", command->connections, "open at once; one more is refused",
               {.between = {{1, 4096}}, .default_text = "256"});
+  verb.option("--fetches", command->fetches,
+              "images fetched from the origin at once; one more waits",
+              {.between = {{1, 256}}, .default_text = "8"});
   add_policy(verb, command->policy);
   verb.option("--no-sync", command->no_sync,
               "answer fetches before blocks are on the disk: a power cut may lose them");

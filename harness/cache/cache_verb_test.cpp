@@ -94,7 +94,7 @@ class CacheVerb : public testing::Test {
 TEST_F(CacheVerb, ServesCountsSurvivesAKillAndIsCheckedAndCleared) {
   const TestImage one(6, 1), two = one.sharing(3, 6, 2);
   origin::OriginProcess origin({one.publication("one"), two.publication("two")});
-  pid_t daemon = serve({"--origin", origin.url()});
+  pid_t daemon = serve({"--origin", origin.url(), "--fetches", "2"});
   fetch(one);
   fetch(two);
   Outcome o = cli({"stat", "--socket", socket(), "--json"});
@@ -180,6 +180,7 @@ TEST_F(CacheVerb, SaysInOneLineWhatIsWrong) {
   expect({"stat", "--socket", socket()}, 1, "cannot connect");
   expect({"serve", "--store", store(), "--limit", "many"}, 2, "--limit");
   expect({"serve", "--store", store(), "--policy", "fifo"}, 2, "--policy");
+  expect({"serve", "--store", store(), "--fetches", "0"}, 2, "--fetches");
   expect({"gc", "--store", store(), "--limit", "-1"}, 2, "--limit");
   EXPECT_FALSE(fs::exists(store())) << "nothing was made on the way";
 }

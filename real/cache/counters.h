@@ -14,6 +14,9 @@ struct Counters {
   // they had to ask the origin for.
   Count block_hits{0}, block_misses{0};
   Count origin_bytes{0}, origin_requests{0};
+  // Fetches answered by the fetch that another client had under way (in none of the above), and
+  // those that failed.
+  Count fetches_shared{0}, fetches_failed{0};
   Count evictions{0}, evicted_bytes{0}, eviction_passes{0};  // contents of the store
   Count images_let_go{0};                                    // from memory, for others
   Count damaged_contents{0};                                 // found on the disk, and dropped

@@ -34,8 +34,12 @@ class Retention {
   void assembled(const zar::Digest& image);
 
   // Frees at least `bytes` and a sixteenth of the limit, or as much as may go. Returns whether
-  // anything became free. Throws RunError. One call at a time; not beside a put().
+  // anything became free. Throws RunError. What is put meanwhile does not go.
   bool make_room(std::uint64_t bytes);
+  // Returns when no pass of make_room() is under way that began before this call. Such a one may
+  // drop blocks of an image that was pinned before but whose recipe came during the pass: which
+  // blocks that image lacks is known only now.
+  void await_pass() { const std::lock_guard lock(mutex_); }
 
  private:
   bool is_pinned(const zar::Digest& image) const;

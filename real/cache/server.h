@@ -34,8 +34,8 @@ class Server {
          const ServerOptions& options);
   ~Server();
 
-  // Until `stop` (any pollable descriptor) is readable; then ends all connections and returns. A
-  // fetch under way ends at its next block, at the latest when its origin's deadline passes.
+  // Until `stop` (any pollable descriptor) is readable; then ends all connections and fetches, also
+  // those that wait for their origin, and returns.
   void run(int stop);
 
  private:

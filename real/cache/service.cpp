@@ -2,19 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
-#include <unordered_set>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "models/error.h"
-#include "real/cache/content_check.h"
 #include "real/cache/disk.h"
 #include "real/cache/seals.h"
-#include "real/origin/client.h"
-#include "real/origin/protocol.h"
 
 // Since Linux 6.3 (memfd_create(2)); Debian 12's headers are older.
 #ifndef MFD_NOEXEC_SEAL
@@ -45,33 +40,9 @@ void flip_bit(int fd, std::uint64_t bit, const std::string& where) {
 Service::Service(Store& store, const ServiceOptions& options)
     : store_(store),
       options_(options),
-      retention_(store, options.eviction, store.disk_limit(), counters_) {
-  if (options.batch == 0 || options.batch > origin::kMaxBlocksPerRequest) {
-    throw InputError("cache: blocks a request must be 1 to " +
-                     std::to_string(origin::kMaxBlocksPerRequest));
-  }
-}
-
-std::optional<zar::Recipe> Service::known_recipe(const zar::Digest& image) const {
-  const auto wire = store_.recipe(image);
-  if (!wire) return std::nullopt;
-  const Content content{ContentKind::recipe, image};
-  if (options_.check_blocks && !is_what_it_says(content, *wire)) {
-    store_.drop(std::span(&content, 1));
-    counters_.damaged_contents += 1;
-    return std::nullopt;
-  }
-  return zar::Recipe::parse(*wire, "stored recipe of " + zar::to_hex(image));
-}
-
-std::vector<zar::Digest> Service::missing_blocks(const zar::Recipe& recipe) const {
-  std::vector<zar::Digest> missing;
-  std::unordered_set<zar::Digest> seen;
-  for (const zar::Digest& leaf : recipe.leaves) {
-    if (!store_.contains(leaf) && seen.insert(leaf).second) missing.push_back(leaf);
-  }
-  return missing;
-}
+      holdings_(store, options.check_blocks, counters_),
+      retention_(store, options.eviction, store.disk_limit(), counters_),
+      fetches_(store, holdings_, retention_, counters_, options) {}
 
 LookupReply Service::lookup(const zar::Digest& image) {
   {
@@ -79,84 +50,8 @@ LookupReply Service::lookup(const zar::Digest& image) {
     // It can be had whatever is in the store.
     if (ready_.contains(image)) return {true, true, 0};
   }
-  LookupReply reply;
-  if (const auto recipe = known_recipe(image)) {
-    reply.recipe_known = true;
-    reply.blocks_missing = missing_blocks(*recipe).size();
-  }
-  return reply;
-}
-
-template <typename Put>
-void Service::keep(std::uint64_t bytes, Put&& put) {
-  for (;;) {
-    try {
-      return put();
-    } catch (const NoRoom&) {
-      // Ends: each time something leaves the store for good.
-      if (!retention_.make_room(bytes)) throw;
-    }
-  }
-}
-
-// Before everything else is evicted in vain.
-void Service::require_fit(const zar::Recipe& recipe) const {
-  if (options_.eviction == nullptr || store_.disk_limit() == 0) return;
-  const std::unordered_set<zar::Digest> distinct(recipe.leaves.begin(), recipe.leaves.end());
-  const std::uint64_t need =
-      distinct.size() * (recipe.shape.block_size + IndexRecord::kBytes) + recipe.leaves.size() * 32;
-  if (need > store_.disk_limit()) {
-    throw NoRoom("an image of " + std::to_string(need) +
-                 " bytes is more than the store may hold: " + std::to_string(store_.disk_limit()));
-  }
-}
-
-void Service::keep_block(const zar::Digest& name, std::span<const std::byte> block) {
-  if (stopping_) throw RunError("the cache is being stopped");
-  keep(block.size(), [&] { store_.put(name, block); });
-  fetched_bytes_ += block.size();
-  if (options_.misbehaviour.die_after_fetched_bytes &&
-      fetched_bytes_ >= *options_.misbehaviour.die_after_fetched_bytes) {
-    ::raise(SIGKILL);
-  }
-}
-
-FetchReply Service::fetch(const zar::Digest& image) {
-  if (options_.origin_url.empty()) throw RunError("this cache has no origin to fetch from");
-  const std::lock_guard lock(fetching_);
-  const Pinned pinned(retention_, image);
-  origin::Client origin(options_.origin_url, options_.origin_deadline);
-  auto recipe = known_recipe(image);
-  if (!recipe) {
-    const auto wire = origin.get_recipe(image);
-    try {
-      recipe = zar::Recipe::parse(wire, "recipe of " + zar::to_hex(image));
-    } catch (const InputError& e) {
-      throw RunError(e.what());
-    }
-    if (recipe->name() != image) {
-      throw RunError("the origin's recipe is not that of image " + zar::to_hex(image));
-    }
-    require_fit(*recipe);
-    keep(wire.size(), [&] { store_.put_recipe(image, wire); });
-  }
-  retention_.used(image);
-  const std::vector<zar::Digest> missing = missing_blocks(*recipe);
-  for (std::size_t i = 0; i < missing.size(); i += options_.batch) {
-    const auto batch = std::span(missing).subspan(i, std::min(options_.batch, missing.size() - i));
-    origin.get_blocks(image, batch, recipe->shape.block_size,
-                      [&](const zar::Digest& name, std::span<const std::byte> block) {
-                        keep_block(name, block);
-                      });
-  }
-  if (options_.sync && origin.requests() != 0) store_.sync();
-  retention_.expect_assembly(image);
-  counters_.block_hits += recipe->leaves.size() - missing.size();
-  counters_.block_misses += missing.size();
-  (missing.empty() ? counters_.image_hits : counters_.image_misses) += 1;
-  counters_.origin_bytes += origin.bytes_received();
-  counters_.origin_requests += origin.requests();
-  return {origin.bytes_received(), missing.size(), origin.requests()};
+  const auto held = holdings_.summary(image);
+  return {false, held.has_value(), held ? held->missing : 0};
 }
 
 void Service::make_room(std::uint64_t length) {
@@ -220,9 +115,9 @@ AssembleReply Service::assemble(const zar::Digest& image) {
     if (ready_.contains(image)) return {0};
   }
   const Pinned pinned(retention_, image);
-  const auto recipe = known_recipe(image);
+  const auto recipe = holdings_.recipe(image);
   if (!recipe) throw RunError("the recipe of " + zar::to_hex(image) + " is not known; fetch first");
-  if (const auto missing = missing_blocks(*recipe); !missing.empty()) {
+  if (const auto missing = holdings_.missing_blocks(*recipe); !missing.empty()) {
     throw RunError(std::to_string(missing.size()) + " blocks of " + zar::to_hex(image) +
                    " are missing; fetch first");
   }
@@ -250,11 +145,6 @@ std::pair<std::uint64_t, std::uint64_t> Service::ready() const {
   std::uint64_t bytes = 0;
   for (const auto& [name, ready] : ready_) bytes += ready.image->length;
   return {ready_.size(), bytes};
-}
-
-std::optional<std::uint64_t> Service::blocks_of(const zar::Digest& image) const {
-  const auto recipe = known_recipe(image);
-  return recipe ? std::optional(recipe->shape.blocks()) : std::nullopt;
 }
 
 void Service::forget_assembled() {

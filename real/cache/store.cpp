@@ -198,6 +198,7 @@ void Store::add(ContentKind kind, const zar::Digest& name, std::span<const std::
     throw;
   }
   table(kind).emplace(name, Location{offset, static_cast<std::uint32_t>(bytes.size())});
+  puts_ += 1;
   end_.data_bytes = std::max(end_.data_bytes, offset + bytes.size());
 }
 
@@ -259,8 +260,8 @@ std::vector<Store::Held> Store::held() const {
 
 Store::Stats Store::stats() const {
   const std::lock_guard lock(mutex_);
-  return {blocks_.size(),   recipes_.size(), end_.data_bytes,
-          end_.index_bytes, free_.bytes(),   dropped_bytes_};
+  return {blocks_.size(), recipes_.size(), end_.data_bytes, end_.index_bytes,
+          free_.bytes(),  dropped_bytes_,  puts_ - synced_};
 }
 
 Store::Mark Store::mark() const {

@@ -57,6 +57,7 @@ class Store {
     std::uint64_t data_bytes = 0, index_bytes = 0;  // sizes of the two files
     std::uint64_t free_bytes = 0;                   // holes in `blocks`
     std::uint64_t dropped_bytes = 0;  // cut off or dropped as damaged when it was opened
+    std::uint64_t unsynced = 0;       // contents put since the last sync() began
   };
   // A state to come back to.
   struct Mark {
@@ -89,7 +90,7 @@ class Store {
   // Forgets contents; those it does not hold are passed over. Their bytes are free afterwards.
   // Works on a full disk too. Waits for copies under way.
   void drop(std::span<const Content> contents);
-  // Returns once all that was put is on the disk itself.
+  // Returns once all that was put is on the disk itself; at once when that is known.
   void sync() const;
   // Moves contents into holes, so that both files are as small as they can be. Crash-safe; not
   // beside other calls. Returns the bytes given back to the disk.
@@ -151,6 +152,10 @@ class Store {
   std::uint64_t last_drop_at_ = 0;    // offset behind the last record of a drop
   std::uint64_t reserved_until_ = 0;  // in the index
   std::uint64_t dropped_bytes_ = 0;
+  // Contents put, and how many of them are known to be on the disk itself. What an earlier process
+  // put counts as one that is not.
+  std::uint64_t puts_ = 1;
+  mutable std::uint64_t synced_ = 0;
 };
 
 }  // namespace missive::cache

@@ -89,10 +89,17 @@ void Store::scrub() {
 }
 
 void Store::sync() const {
+  std::uint64_t puts = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    puts = puts_;
+    if (puts == synced_) return;
+  }
   // Data first: a record on the disk whose content is not would be dropped after a power cut.
   cache::sync(data_.get(), where_);
   const std::lock_guard lock(mutex_);
   cache::sync(index_.get(), where_);
+  synced_ = std::max(synced_, puts);
 }
 
 // The new file is whole and on the disk before it takes the old one's name (rename(2) does that in

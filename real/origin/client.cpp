@@ -6,9 +6,8 @@
 #include <exception>
 #include <optional>
 
-#include <arpa/inet.h>
-
 #include "models/error.h"
+#include "real/origin/connection.h"
 #include "real/origin/http_stream.h"
 #include "real/origin/protocol.h"
 
@@ -21,28 +20,6 @@ using std::chrono::steady_clock;
 constexpr std::size_t kMaxErrorText = 256;
 // Of a single read; the deadline of the whole call is what counts, this only fits it into poll(2).
 constexpr auto kPause = milliseconds(3'600'000);
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-// Numeric addresses only: looking up a name would not be bounded by the deadline.
-Address parse_url(const std::string& url) {
-  const std::string scheme = "http://";
-  const std::size_t colon = url.rfind(':');
-  if (url.starts_with(scheme) && colon != std::string::npos && colon > scheme.size()) {
-    Address address{url.substr(scheme.size(), colon - scheme.size()), 0};
-    in_addr parsed{};
-    const char* const end = url.data() + url.size();
-    const auto [stop, error] = std::from_chars(url.data() + colon + 1, end, address.port);
-    if (error == std::errc() && stop == end && address.port > 0 && address.port < 65536 &&
-        ::inet_pton(AF_INET, address.host.c_str(), &parsed) == 1) {
-      return address;
-    }
-  }
-  throw InputError("origin URL '" + url + "': expected http://A.B.C.D:PORT");
-}
 
 std::string percent_encoded(const std::string& text) {
   constexpr const char* kHex = "0123456789ABCDEF";
@@ -70,8 +47,8 @@ std::string one_line(std::string text) {
 // cpp-httplib's client with our stream underneath.
 class HttpClient final : public httplib::ClientImpl {
  public:
-  explicit HttpClient(const Address& address) : ClientImpl(address.host, address.port) {
-    set_tcp_nodelay(true);
+  HttpClient(const Address& address, int cancel)
+      : ClientImpl(address.host, address.port), address_(address), cancel_(cancel) {
     set_keep_alive(true);
     set_decompress(false);
     set_url_encode(false);
@@ -80,7 +57,7 @@ class HttpClient final : public httplib::ClientImpl {
 
   void start(steady_clock::time_point end) {
     end_ = end;
-    connected_ = timed_out_ = head_too_long_ = false;
+    connected_ = timed_out_ = cancelled_ = head_too_long_ = false;
     left_over_ = 0;
   }
   void head_done() {
@@ -88,26 +65,40 @@ class HttpClient final : public httplib::ClientImpl {
   }
   bool connected() const { return connected_; }
   bool timed_out() const { return timed_out_; }
+  bool cancelled() const { return cancelled_; }
   bool head_too_long() const { return head_too_long_; }
   std::size_t left_over() const { return left_over_; }
 
  private:
+  // Not the library's own way: that one waits for nothing but a timeout of its own.
+  bool create_and_connect_socket(Socket& socket, httplib::Error& error) override {
+    Connected made = connect_to(address_, end_, kPause, cancel_);
+    timed_out_ = made.why == Waited::timed_out;
+    cancelled_ = made.why == Waited::cancelled;
+    error = httplib::Error::Connection;
+    if (!made.socket) return false;
+    socket.sock = made.socket.release();
+    return true;
+  }
   bool process_socket(const Socket& socket,
                       std::function<bool(httplib::Stream&)> callback) override {
     connected_ = true;
-    HttpStream stream(socket.sock, end_, kPause, kMaxHeadBytes);
+    HttpStream stream(socket.sock, end_, kPause, kMaxHeadBytes, cancel_);
     stream_ = &stream;
     const bool ok = callback(stream);
     stream_ = nullptr;
     timed_out_ = stream.timed_out();
+    cancelled_ = stream.cancelled();
     head_too_long_ = stream.head_too_long();
     left_over_ = stream.left_over();
     return ok;
   }
 
+  Address address_;
+  int cancel_;
   steady_clock::time_point end_{};
   HttpStream* stream_ = nullptr;
-  bool connected_ = false, timed_out_ = false, head_too_long_ = false;
+  bool connected_ = false, timed_out_ = false, cancelled_ = false, head_too_long_ = false;
   std::size_t left_over_ = 0;
 };
 
@@ -167,8 +158,8 @@ struct Client::Impl {
   HttpClient http;
   std::uint64_t bytes = 0, requests = 0;
 
-  Impl(const std::string& base_url, milliseconds limit)
-      : url(base_url), deadline(limit), http(parse_url(base_url)) {}
+  Impl(const std::string& base_url, milliseconds limit, int cancel)
+      : url(base_url), deadline(limit), http(parse_url(base_url), cancel) {}
 
   using Take = std::function<void(std::span<const std::byte>)>;
   // Sends `request`; `accept(length)` says whether a body of that length is right; `take` gets it
@@ -176,11 +167,12 @@ struct Client::Impl {
   void exchange(httplib::Request request, const std::function<bool(std::uint64_t)>& accept,
                 const Take& take);
   std::vector<std::byte> get(const std::string& path, std::size_t limit);
-  std::string why_it_failed(httplib::Error error) const;
+  std::string why_it_failed() const;
 };
 
-std::string Client::Impl::why_it_failed(httplib::Error error) const {
-  if (http.timed_out() || error == httplib::Error::ConnectionTimeout) {
+std::string Client::Impl::why_it_failed() const {
+  if (http.cancelled()) return "cancelled";
+  if (http.timed_out()) {
     return "no complete answer within " + std::to_string(deadline.count()) + " ms";
   }
   if (!http.connected()) return "cannot connect; is the origin running?";
@@ -227,9 +219,6 @@ void Client::Impl::exchange(httplib::Request request,
 
   ++requests;
   http.start(steady_clock::now() + deadline);
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(deadline);
-  http.set_connection_timeout(seconds.count(),
-                              std::chrono::microseconds(deadline - seconds).count());
   httplib::Response response;
   httplib::Error error = httplib::Error::Success;
   const bool ok = http.send(request, response, error);
@@ -241,7 +230,7 @@ void Client::Impl::exchange(httplib::Request request,
     }
   }
   if (!refusal.empty()) throw RunError(what + refusal);
-  if (status == 0 || (status == 200 && !ok)) throw RunError(what + why_it_failed(error));
+  if (status == 0 || (status == 200 && !ok)) throw RunError(what + why_it_failed());
   if (status != 200) {
     throw RunError(what + "status " + std::to_string(status) + " " + one_line(error_text));
   }
@@ -269,8 +258,8 @@ std::vector<std::byte> Client::Impl::get(const std::string& path, std::size_t li
   return body;
 }
 
-Client::Client(const std::string& base_url, milliseconds deadline)
-    : impl_(std::make_unique<Impl>(base_url, deadline)) {}
+Client::Client(const std::string& base_url, milliseconds deadline, int cancel)
+    : impl_(std::make_unique<Impl>(base_url, deadline, cancel)) {}
 Client::~Client() = default;
 
 std::vector<std::byte> Client::get_boot_block(const std::string& application) {

@@ -19,10 +19,12 @@ class Client {
  public:
   // `base_url` like "http://127.0.0.1:8123". TCP_NODELAY is set: Nagle's algorithm and delayed
   // acknowledgements would add 40 ms to every small exchange (RFC 896, RFC 1122 section 4.2.3.2).
-  Client(const std::string& base_url, std::chrono::milliseconds deadline);
+  // Once `cancel` (any pollable descriptor that outlives this; -1: none) is readable, a call that
+  // waits for the origin ends with an error.
+  Client(const std::string& base_url, std::chrono::milliseconds deadline, int cancel = -1);
   ~Client();
 
-  // All throw RunError: no connection, deadline, HTTP status other than 200, wrong length.
+  // All throw RunError: no connection, deadline, cancelled, status other than 200, wrong length.
   std::vector<std::byte> get_boot_block(const std::string& application);
   std::vector<std::byte> get_recipe(const zar::Digest& image);
   // One POST for all `wanted` blocks; `sink` gets each block, in the order asked, once its SHA-256

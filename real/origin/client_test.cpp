@@ -9,6 +9,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "models/error.h"
 #include "real/error_testing.h"
@@ -22,6 +24,31 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 constexpr auto kPatience = milliseconds(10'000);
+
+// Nobody accepts, and its queue is full: who connects gets no answer at all (listen(2)).
+class FullListener {
+ public:
+  FullListener() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    EXPECT_EQ(::bind(listener_.get(), generic(), size), 0);
+    EXPECT_EQ(::listen(listener_.get(), 0), 0);
+    EXPECT_EQ(::getsockname(listener_.get(), generic(), &size), 0);
+    for (int i = 0; i < 4; ++i) {
+      queue_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      ::connect(queue_.back().get(), generic(), size);
+    }
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+
+ private:
+  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  UniqueFd listener_;
+  sockaddr_in address_{};
+  std::vector<UniqueFd> queue_;
+};
 
 void ignore(const zar::Digest&, std::span<const std::byte>) {}
 
@@ -194,6 +221,33 @@ TEST(OriginClient, EndsAtItsDeadlineWhateverTheOriginDoes) {
     Client client(server.url(), milliseconds(300));
     EXPECT_THAT(error_of([&] { client.get_boot_block("demo"); }), HasSubstr("within 300 ms"));
   }
+}
+
+// Wherever it waits: for the head of an answer, in its body, for the connection itself. With its
+// deadline far away, a client that is not woken keeps the test for ever.
+TEST(OriginClient, EndsWhenCancelled) {
+  const std::vector<ScriptedServer::Script> scripts{
+      [](const std::string&, const ScriptedServer::Connection& peer) { peer.hold(); },
+      [](const std::string&, const ScriptedServer::Connection& peer) {
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\nsome");
+        peer.hold();
+      }};
+  const auto expect_cancelled = [](const std::string& url) {
+    const UniqueFd cancel(::eventfd(0, EFD_CLOEXEC));
+    std::thread canceller([&] {
+      std::this_thread::sleep_for(milliseconds(50));  // most likely while the client waits
+      const std::uint64_t one = 1;
+      EXPECT_EQ(::write(cancel.get(), &one, sizeof one), 8);
+    });
+    Client client(url, std::chrono::hours(1), cancel.get());
+    EXPECT_THAT(error_of([&] { client.get_boot_block("demo"); }), HasSubstr("cancelled"));
+    canceller.join();
+    EXPECT_THAT(error_of([&] { client.get_boot_block("demo"); }), HasSubstr("cancelled"))
+        << "and stays so";
+  };
+  for (const auto& script : scripts) expect_cancelled(ScriptedServer(script).url());
+  const FullListener full;
+  expect_cancelled(full.url());
 }
 
 TEST(OriginClient, SaysWhenNobodyListens) {

@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "real/origin/connection.h"
+
 namespace missive::origin {
 namespace {
 
@@ -18,27 +20,19 @@ constexpr std::size_t kBuffer = 64 * 1024;
 }  // namespace
 
 HttpStream::HttpStream(int socket, std::chrono::steady_clock::time_point end,
-                       std::chrono::milliseconds pause, std::size_t head_limit)
+                       std::chrono::milliseconds pause, std::size_t head_limit, int cancel)
     : socket_(socket),
       end_(end),
       pause_(pause),
       head_left_(head_limit),
+      cancel_(cancel),
       buffer_(std::make_unique_for_overwrite<char[]>(kBuffer)) {}
 
 bool HttpStream::wait_for(short events) const {
-  for (;;) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
-    const auto patience = std::clamp(left, std::chrono::milliseconds(0), pause_);
-    pollfd p{socket_, events, 0};
-    const int n = ::poll(&p, 1, static_cast<int>(patience.count()));
-    if (n > 0) return true;
-    if (n < 0 && errno != EINTR) return false;
-    if (n == 0) {
-      timed_out_ = true;
-      return false;
-    }
-  }
+  const Waited how = wait_for_socket(socket_, events, end_, pause_, cancel_);
+  timed_out_ = timed_out_ || how == Waited::timed_out;
+  cancelled_ = cancelled_ || how == Waited::cancelled;
+  return how == Waited::ready;
 }
 
 bool HttpStream::is_readable() const { return left_over() > 0 || wait_for(POLLIN); }

@@ -18,13 +18,15 @@ namespace missive::origin {
 class HttpStream final : public httplib::Stream {
  public:
   // Borrows `socket`. Reads and writes fail once `end` has passed or nothing has moved for `pause`,
-  // and reads fail after `head_limit` bytes unless head_done() was called before.
+  // and reads fail after `head_limit` bytes unless head_done() was called before. Whoever waits for
+  // the peer is woken, and fails, once `cancel` (any pollable descriptor; -1: none) is readable.
   HttpStream(int socket, std::chrono::steady_clock::time_point end, std::chrono::milliseconds pause,
-             std::size_t head_limit);
+             std::size_t head_limit, int cancel = -1);
 
   void head_done() { in_head_ = false; }
   bool head_too_long() const { return in_head_ && head_left_ == 0; }
   bool timed_out() const { return timed_out_; }
+  bool cancelled() const { return cancelled_; }
   // Bytes that came but were never asked for.
   std::size_t left_over() const { return filled_ - used_; }
 
@@ -44,8 +46,9 @@ class HttpStream final : public httplib::Stream {
   std::chrono::steady_clock::time_point end_;
   std::chrono::milliseconds pause_;
   std::size_t head_left_;
+  int cancel_;
   bool in_head_ = true;
-  mutable bool timed_out_ = false;
+  mutable bool timed_out_ = false, cancelled_ = false;
   std::unique_ptr<char[]> buffer_;
   std::size_t used_ = 0, filled_ = 0;
 };

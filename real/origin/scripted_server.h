@@ -1,6 +1,7 @@
 #pragma once
 // A server for tests that answers a connection with whatever a function writes: the origins that
-// lie, stall, die or never end. Header-only; not used outside tests.
+// lie, stall, die or never end. One connection after the other unless asked otherwise. Header-only;
+// not used outside tests.
 
 #include <atomic>
 #include <cstdlib>
@@ -8,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -23,8 +26,10 @@ class ScriptedServer {
   // One accepted connection, after its request was read.
   class Connection {
    public:
-    Connection(int socket, const std::atomic<bool>& stopping)
-        : socket_(socket), stopping_(stopping) {}
+    Connection(int socket, std::string body, const std::atomic<bool>& stopping)
+        : socket_(socket), body_(std::move(body)), stopping_(stopping) {}
+    const std::string& body() const { return body_; }  // of the request
+    bool stopping() const { return stopping_; }
     bool send(std::string_view bytes) const {
       while (!bytes.empty() && !stopping_) {
         const ssize_t n = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -54,6 +59,7 @@ class ScriptedServer {
 
    private:
     int socket_;
+    std::string body_;
     const std::atomic<bool>& stopping_;
   };
   using Script = std::function<void(const std::string& head, const Connection&)>;
@@ -61,8 +67,13 @@ class ScriptedServer {
   // `later`: only bound; start() serves. For tests that fork in between: a child process must be
   // forked before there are threads (child_process.h).
   enum class Start { now, later };
-  explicit ScriptedServer(Script script, Start start_when = Start::now)
-      : script_(std::move(script)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `at_once`: each connection in a thread of its own, and the script must be safe for that.
+  enum class Peers { in_turn, at_once };
+  explicit ScriptedServer(Script script, Start start_when = Start::now,
+                          Peers peers = Peers::in_turn)
+      : script_(std::move(script)),
+        peers_(peers),
+        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -94,22 +105,32 @@ class ScriptedServer {
                                    : std::strtoull(head.c_str() + at + kField.size(), nullptr, 10);
   }
   void serve() {
+    std::vector<std::thread> threads;
     while (!stopping_) {
       pollfd p{listener_.get(), POLLIN, 0};
       if (::poll(&p, 1, 20) <= 0) continue;
-      const UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       ++connections_;
-      std::string head;
-      char c = 0;
-      while (!head.ends_with("\r\n\r\n") && ::recv(socket.get(), &c, 1, 0) == 1) head.push_back(c);
-      // A socket that is closed with bytes unread takes back what was sent through it.
-      for (std::size_t left = content_length(head); left > 0; --left)
-        if (::recv(socket.get(), &c, 1, 0) != 1) break;
-      script_(head, Connection(socket.get(), stopping_));
+      if (peers_ == Peers::in_turn) {
+        answer(socket.get());
+      } else {
+        threads.emplace_back([this, s = std::move(socket)] { answer(s.get()); });
+      }
     }
+    for (std::thread& t : threads) t.join();
+  }
+  void answer(int socket) {
+    std::string head;
+    char c = 0;
+    while (!head.ends_with("\r\n\r\n") && ::recv(socket, &c, 1, 0) == 1) head.push_back(c);
+    // A socket that is closed with bytes unread takes back what was sent through it.
+    std::string body;
+    while (body.size() < content_length(head) && ::recv(socket, &c, 1, 0) == 1) body.push_back(c);
+    script_(head, Connection(socket, std::move(body), stopping_));
   }
 
   Script script_;
+  Peers peers_;
   UniqueFd listener_;
   int port_ = 0;
   std::atomic<bool> stopping_ = false;
