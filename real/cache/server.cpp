@@ -48,7 +48,8 @@ struct Answer {
   std::shared_ptr<const Service::Assembled> image;
   bool as_copy = false;              // the image's bytes follow; else it goes along as a descriptor
   std::vector<std::byte> body = {};  // follows the message
-  std::optional<BodyBudget::Share> share = std::nullopt;  // of the body, until it is sent
+  std::optional<BodyBudget::Share> share =
+      std::nullopt;  // of the body, before it is there, until it is sent
 };
 
 constexpr const char* kBusy = "too much is on its way to other clients; ask again";
@@ -102,6 +103,7 @@ struct Server::Impl {
   void serve(int socket);
   bool serve_one(int socket);
   Answer answer_to(const wire::Received& request, int socket);
+  BodyBudget::Share share_of(std::uint64_t bytes);
   void put_block_tags(const wire::Received& request, int socket);
   std::vector<std::byte> stat() const;
   void send(int socket, Message request, const Answer& answer) const;
@@ -133,6 +135,12 @@ void Server::Impl::put_block_tags(const wire::Received& request, int socket) {
   std::vector<std::byte> record(length);
   wire::receive_bytes(socket, record, Deadline(options.io_timeout), kWhere);
   tags.put(block_tags_key(image), record, limit);
+}
+
+BodyBudget::Share Server::Impl::share_of(std::uint64_t bytes) {
+  auto share = bodies.take(bytes);
+  if (!share) throw RunError(kBusy);
+  return std::move(*share);
 }
 
 Answer Server::Impl::answer_to(const wire::Received& request, int socket) {
@@ -179,14 +187,21 @@ Answer Server::Impl::answer_to(const wire::Received& request, int socket) {
       out = stat();
       break;
     case Message::get_recipe: {
-      auto recipe = store.recipe(digest());
+      const zar::Digest image = digest();
+      const auto length = store.recipe_length(image);
+      answer.share = share_of(length.value_or(0));
+      auto recipe = length ? store.recipe(image) : std::nullopt;
       if (!recipe) throw RunError("the recipe is not known; fetch first");
       append_le(out, static_cast<std::uint64_t>(recipe->size()));
       answer.body = std::move(*recipe);
       break;
     }
     case Message::get_block_tags: {
-      auto record = tags.get(block_tags_key(digest()));
+      const zar::Digest key = block_tags_key(digest());
+      const std::size_t length = tags.length(key);
+      answer.share = share_of(length);
+      auto record = tags.get(key);
+      if (record && record->size() > length) throw RunError(kBusy);  // a longer one came meanwhile
       if (options.service.misbehaviour.garbage_tags && record)
         std::ranges::fill(*record, std::byte{0xa5});
       out.push_back(std::byte{record.has_value()});
@@ -241,7 +256,6 @@ bool Server::Impl::serve_one(int socket) {
   Answer answer;
   try {
     answer = answer_to(request, socket);
-    if (!(answer.share = bodies.take(answer.body.size()))) throw RunError(kBusy);
   } catch (const Malformed& e) {
     refuse(socket, e.what());
     return false;

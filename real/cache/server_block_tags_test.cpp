@@ -1,5 +1,6 @@
 // Recipes and block tags over the protocol: what goes beside messages.
 
+#include <fstream>
 #include <thread>
 
 #include "real/cache/little_endian.h"
@@ -86,6 +87,30 @@ TEST_F(Cache, BlockTagsOnTheirWayTakeBoundedMemory) {
     }
   }
   EXPECT_EQ(client().get_block_tags(image.name(), record.size()), record) << "given back";
+}
+
+// The bytes are not read from the store before there is room for them on their way.
+TEST_F(Cache, ARecipeThatIsRefusedTakesNoMemory) {
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  auto o = options();
+  o.server.max_body_bytes = kMiB;
+  { Store(o.store, {}).put_recipe(zar::Digest{}, Bytes(32 * kMiB, std::byte{7})); }
+  const CacheProcess cache(o);
+  const auto most_memory = [&] {
+    std::ifstream status("/proc/" + std::to_string(cache.pid()) + "/status");
+    std::string word;
+    while (status >> word && word != "VmHWM:") {
+    }
+    std::uint64_t kib = 0;
+    status >> kib;
+    return kib * 1024;
+  };
+  const std::uint64_t before = most_memory();
+  ASSERT_GT(before, 0U);
+  for (int i = 0; i < 4; ++i)
+    EXPECT_THAT(error_of([&] { client().get_recipe(zar::Digest{}, kMiB); }),
+                HasSubstr("ask again"));
+  EXPECT_LT(most_memory(), before + 16 * kMiB);
 }
 
 }  // namespace

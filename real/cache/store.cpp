@@ -212,6 +212,10 @@ std::optional<Store::Location> Store::find(const Content& content) const {
 bool Store::contains(const zar::Digest& block) const {
   return find({ContentKind::block, block}).has_value();
 }
+std::optional<std::uint64_t> Store::recipe_length(const zar::Digest& image) const {
+  const auto at = find({ContentKind::recipe, image});
+  return at ? std::optional<std::uint64_t>(at->length) : std::nullopt;
+}
 bool Store::contains_recipe(const zar::Digest& image) const {
   return find({ContentKind::recipe, image}).has_value();
 }

@@ -84,6 +84,8 @@ class Store {
   void append_to(int to, const zar::Digest& block, std::uint32_t length) const;
 
   std::optional<std::vector<std::byte>> recipe(const zar::Digest& image) const;
+  // In bytes; nothing when it is not there.
+  std::optional<std::uint64_t> recipe_length(const zar::Digest& image) const;
   bool contains_recipe(const zar::Digest& image) const;
   void put_recipe(const zar::Digest& image, std::span<const std::byte> wire);
 

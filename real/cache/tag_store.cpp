@@ -76,6 +76,12 @@ std::optional<TagStore::Value> TagStore::get(const zar::Digest& key) const {
   return found->second.value;
 }
 
+std::size_t TagStore::length(const zar::Digest& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = tags_.find(key);
+  return found == tags_.end() ? 0 : found->second.value.size();
+}
+
 void TagStore::append(const zar::Digest& key, std::span<const std::byte> value) {
   const auto record = encode(key, value);
   try {

@@ -47,6 +47,8 @@ class TagStore {
   TagStore(int directory, const std::string& where);
 
   std::optional<Value> get(const zar::Digest& key) const;
+  // Of the value; 0 when there is none.
+  std::size_t length(const zar::Digest& key) const;
   // Throws InputError for a value of more than `limit` bytes, RunError when the disk is full. The
   // tags put longest ago go when there would be more than kMaxTags or kMaxTagStoreBytes.
   void put(const zar::Digest& key, std::span<const std::byte> value,
