@@ -298,7 +298,11 @@ TEST(Experiment, TheSyntheticApplicationGoesByItsSizeAndShareOthersKnowNothingOf
   EXPECT_THAT(problem(R"("sweep": {"/reader/touched": [0, 0.5]})"),
               ::testing::HasSubstr("two of its points are the same"));
   EXPECT_THAT(problem(R"("application": "reader", "reader": {"size": "1500KiB"})"),
-              ::testing::HasSubstr("give a multiple of 1 MiB"));
+              ::testing::HasSubstr("t.json:5:45: /reader/size: reader: an image of 1536000 bytes"));
+  const std::string swept = problem(
+      R"("application": "reader", "sweep": {"/reader/size": ["1500KiB", "2MiB", "2500KiB"]})");
+  EXPECT_THAT(swept, ::testing::HasSubstr("5:53: /sweep/~1reader~1size/0: reader: an image of"));
+  EXPECT_THAT(swept, ::testing::HasSubstr("5:72: /sweep/~1reader~1size/2: reader: an image of"));
   EXPECT_THAT(problem(R"("reader": {"touched": 2})"), ::testing::HasSubstr("/reader/touched"));
 }
 

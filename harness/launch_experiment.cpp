@@ -55,13 +55,18 @@ std::string application_name(const Json& resolved, const char* key) {
   return launch::reader({parse_bytes(what["size"]).count, what["touched"]}).name;
 }
 
+// With the values of the point in their places.
+Json resolved_at(Json effective, const SweepPoint& point) {
+  for (const auto& [pointer, value] : point.values) effective[Json::json_pointer(pointer)] = value;
+  return effective;
+}
+
 LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
-  Json resolved = effective;
+  const Json resolved = resolved_at(effective, sweep);
   LaunchPoint p;
   for (const auto& [pointer, value] : sweep.values) {
-    const Json::json_pointer at(pointer);
-    if (pointer != "/temperature" && effective[at] != value) p.baseline = false;
-    resolved[at] = value;
+    if (pointer != "/temperature" && effective[Json::json_pointer(pointer)] != value)
+      p.baseline = false;
     if (!p.label.empty()) p.label += ' ';
     p.label += value.is_string() ? value.get<std::string>() : value.dump();
   }
@@ -81,6 +86,32 @@ LaunchPoint read_point(const Json& effective, const SweepPoint& sweep) {
   p.id = point_id(identity(p));
   if (p.label.empty()) p.label = p.application;
   return p;
+}
+
+// What the schema cannot say of the reader: its size is the only thing that can be wrong with it
+// then, and stands beside its other keys or among the values of a sweep.
+void require_possible_readers(const JsonSource& source, const Json& effective,
+                              const std::vector<SweepPoint>& sweep) {
+  const std::string pointer = "/reader/size";
+  std::set<std::string> places;
+  std::vector<Diagnostic> problems;
+  for (const SweepPoint& point : sweep) {
+    const Json resolved = resolved_at(effective, point);
+    try {
+      application_name(resolved, "application");
+      application_name(resolved, "warm_with");
+    } catch (const InputError& problem) {
+      const Json values = effective.value("sweep", Json::object()).value(pointer, Json::array());
+      const auto value =
+          std::find(values.begin(), values.end(), resolved[Json::json_pointer(pointer)]);
+      const std::string place =
+          value == values.end()
+              ? pointer
+              : child(child("/sweep", pointer), static_cast<std::size_t>(value - values.begin()));
+      if (places.insert(place).second) problems.push_back(source.at_value(place, problem.what()));
+    }
+  }
+  if (!problems.empty()) throw InputErrors(std::move(problems));
 }
 
 // Two sweep values that mean the same ("64KiB", "65536B") would be one point twice.
@@ -134,11 +165,9 @@ void read_launch(const JsonSource& source, Experiment& e) {
   const Json& tolerance = e.effective["tolerance"];
   e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
   e.parameters = read_parameters(source, e.effective["parameters"]);
-  for (const SweepPoint& point : expand_sweep(e.effective)) try {
-      e.points.push_back(read_point(e.effective, point));
-    } catch (const InputError& problem) {  // what the schema cannot say of the reader
-      throw InputErrors({source.at_value("/reader", problem.what())});
-    }
+  const std::vector<SweepPoint> sweep = expand_sweep(e.effective);
+  require_possible_readers(source, e.effective, sweep);
+  for (const SweepPoint& point : sweep) e.points.push_back(read_point(e.effective, point));
   if (auto diagnostics = repeated_points(source, e); !diagnostics.empty())
     throw InputErrors(std::move(diagnostics));
   if (auto diagnostics = impossible_points(source, e); !diagnostics.empty())
