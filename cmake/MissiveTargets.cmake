@@ -31,7 +31,7 @@ endfunction()
 function(missive_room name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
-  list(FILTER all EXCLUDE REGEX "/guests?/|/real/launch/init/")  # built by rules of their own
+  list(FILTER all EXCLUDE REGEX "/guests?/|/real/launch/(init|loader)/")  # built by rules of their own
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|_driver|/main)\\.cpp$")
   add_library(missive_${name} STATIC ${sources})

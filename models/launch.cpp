@@ -1,6 +1,7 @@
 #include "models/launch.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -12,6 +13,8 @@ constexpr std::uint64_t kDigestBytes = 32;
 constexpr std::uint64_t kSingleBlock = 65536;  // from here on blocks are hashed one by one
 // Lazily the launch runs come in so many parts at most, each with its own time to be needed.
 constexpr std::uint64_t kParts = 64;
+// Of a picoprocess whose root holds nothing but mount points (real/launch/mmap.cpp).
+constexpr std::uint64_t kMountPoints = 7;
 
 // Every step of a launch waits for the one before it, except inside a batch of blocks.
 class Chain {
@@ -290,6 +293,11 @@ void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
     deliver.demands.push_back(calls("erofs_mount"));
     // Asking ahead goes on beside the start, on a core that is free there.
     deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
+  } else if (s.delivery == "mmap") {
+    // Beyond the index there is one file to find and one page of it to read; its pages come as the
+    // native twin's do. Nothing depends on the image's size.
+    if (s.hand_over == HandOver::copy) deliver.demands.push_back({"assemble", 1, image.length, 0});
+    deliver.amounts[Amount::files_delivered] = 1;
   } else if (s.lazy) {
     deliver.demands.push_back({"image_tree", 1, {}, entries});
   } else {
@@ -309,9 +317,10 @@ void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
 }
 
 void check(const LaunchScenario& s) {
-  if (s.delivery != "extract" && s.delivery != "fuse" && s.delivery != "erofs")
+  constexpr const char* kDeliveries[] = {"extract", "fuse", "erofs", "mmap"};
+  if (std::ranges::find(kDeliveries, s.delivery) == std::end(kDeliveries))
     throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
-                                "\"; there are extract, fuse and erofs");
+                                "\"; there are extract, fuse, erofs and mmap");
   if (s.lazy && s.delivery != "fuse")
     throw std::invalid_argument("launch: delivery " + s.delivery +
                                 " needs the whole image before the start; lazily there is fuse");
@@ -363,7 +372,10 @@ Plan plan_launch(const LaunchScenario& s) {
   const StepId process = chain.beside(
       step("create.prepare", Phase::create, Place::application, {calls("picoprocess_prepare")}));
   Step delivery = step("create.delivery", Phase::create, Place::launcher, {});
-  if (s.delivery != "erofs") delivery.demands.push_back(calls(s.delivery + "_mount"));
+  if (s.delivery == "mmap")
+    delivery.demands = {calls("extract_mount"), items("extract_node", kMountPoints)};
+  else if (s.delivery != "erofs")
+    delivery.demands.push_back(calls(s.delivery + "_mount"));
   chain.then(std::move(delivery));
   chain.then(step("lookup", Phase::lookup, Place::launcher, {calls("unix_connect")}));
   if (s.temperature != Temperature::hot) {

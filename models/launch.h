@@ -76,7 +76,7 @@ struct LaunchScenario {
   Temperature temperature = Temperature::cold;
   bool keyed = false;             // verifier: MAC (true) or tree alone
   bool lazy = false;              // verification: when a block is first needed
-  std::string delivery = "fuse";  // "extract", "fuse" or "erofs"
+  std::string delivery = "fuse";  // "extract", "fuse", "erofs" or "mmap"
   HandOver hand_over = HandOver::sealed;
   std::string origin_link = "loopback";
   std::uint64_t batch_blocks = 256;  // blocks asked for in one HTTP request

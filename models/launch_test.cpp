@@ -152,10 +152,31 @@ TEST(PlanLaunch, erofs_asks_ahead_and_copies_an_image_only_when_it_is_no_memory_
   EXPECT_EQ(copies(plan_launch(s)), 40960u);
 }
 
+TEST(PlanLaunch, mmap_delivers_one_program_and_copies_an_image_only_when_it_is_no_memory_file) {
+  LaunchScenario s = tiny(Temperature::hot);
+  s.delivery = "mmap";
+  const Plan plan = plan_launch(s);
+  EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 0u);
+  EXPECT_EQ(amounts_of(plan)[Amount::files_delivered], 1u);
+  EXPECT_EQ(items_of(plan, "image_open"), 10u);
+  EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
+  const auto copied = [](const Plan& of) {
+    std::uint64_t bytes = 0;
+    for (const auto& step : of.steps)
+      for (const auto& d : step.demands) bytes += d.cost == "assemble" ? d.bytes.count : 0;
+    return bytes;
+  };
+  EXPECT_EQ(copied(plan), 0u);
+  s.hand_over = HandOver::copy;
+  EXPECT_EQ(copied(plan_launch(s)), 40960u);
+  s.lazy = true;
+  EXPECT_THROW(plan_launch(s), std::invalid_argument);
+}
+
 TEST(PlanLaunch, every_plan_is_well_formed_and_names_only_known_costs) {
   for (const auto t : {Temperature::cold, Temperature::warm, Temperature::hot})
     for (const bool keyed : {false, true})
-      for (const char* delivery : {"extract", "fuse", "erofs"})
+      for (const char* delivery : {"extract", "fuse", "erofs", "mmap"})
         for (const auto h : {HandOver::sealed, HandOver::copy}) {
           LaunchScenario s = tiny(t);
           s.keyed = keyed;

@@ -48,7 +48,7 @@ enum class Amount {
   blocks_hashed,
   bytes_authenticated,  // through the keyed MAC
   blocks_before_start,  // accepted by whichever verifier before the application was started
-  files_delivered,      // regular files the application can open
+  files_delivered,      // regular files the application can open (mmap: the program it is)
   bytes_delivered,      // file content copied (extract) or put into the page cache before anybody
                         // asked for it (fuse, erofs)
 };

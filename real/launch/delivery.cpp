@@ -14,6 +14,8 @@ std::uint64_t Delivery::put_ahead(const std::stop_token&) {
   throw std::logic_error("this delivery is not a lazy one");
 }
 
+const MappedProgram* Delivery::program(const Environment&) { return nullptr; }
+
 const std::vector<DeliveryInfo>& deliveries() {
   static const std::vector<DeliveryInfo> all = {
       {"extract", "all files are copied into a tmpfs before the start", make_extract_delivery,
@@ -22,6 +24,8 @@ const std::vector<DeliveryInfo>& deliveries() {
        make_fuse_delivery, fuse_unavailable, true},
       {"erofs", "the kernel's EROFS over the image's own pages, by loop devices",
        make_erofs_delivery, erofs_unavailable, false},
+      {"mmap", "a static program is mapped from the image's own pages; no file system",
+       make_mmap_delivery, mmap_unavailable, false, true, true},
   };
   return all;
 }

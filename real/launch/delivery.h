@@ -10,17 +10,21 @@
 #include <vector>
 
 #include "real/fd.h"
+#include "real/launch/mapped_program.h"
 #include "real/verify/block_verifier.h"
 #include "real/zar/image.h"
 
 namespace missive::launch {
 
+struct Environment;  // picoprocess.h
+
 // Exact, and known from the image alone.
 struct Delivered {
-  std::uint64_t files = 0;  // regular files the application can open: those of the image
+  // Regular files the application can open: those of the image. mmap: 1, the program it is.
+  std::uint64_t files = 0;
   // extract: content of all files, copied; fuse and erofs: launch_run_bytes(image)
   // (launch_runs.h), the bytes of launch runs put into the page cache (erofs: asked for,
-  // on a thread beside the start).
+  // on a thread beside the start). mmap: 0, nothing is copied.
   std::uint64_t bytes = 0;
 };
 
@@ -37,6 +41,10 @@ class Delivery {
   // Returns the detached mount. `image` must outlive the Delivery. Once only.
   virtual UniqueFd deliver(const zar::Image& image, Delivered* delivered) = 0;
   virtual Served served() const { return {}; }
+  // After deliver(), for methods that give a program and no files (DeliveryInfo::program_only):
+  // what Picoprocess::start() needs beside the mount. Null for all others. Throws InputError when
+  // the image's program cannot be started so: one line, with what to take instead.
+  virtual const MappedProgram* program(const Environment& environment);
 
   // Lazily, for methods that can (DeliveryInfo::lazy): as deliver(), but nothing is put ahead yet,
   // and of the content no byte is shown before `blocks` has accepted it; whoever reads a block that
@@ -52,7 +60,7 @@ class Delivery {
 };
 
 struct DeliveryInfo {
-  std::string name;  // JSON value: "extract", "fuse", "erofs"
+  std::string name;  // JSON value: "extract", "fuse", "erofs", "mmap"
   std::string what;
   // Does all that needs no image (mount, server thread): part of the phase "create". Throws
   // NotAvailable or RunError.
@@ -63,6 +71,8 @@ struct DeliveryInfo {
   // Whether two applications that run from one image have the same physical pages. Of two images
   // none shares any.
   bool shares_pages = false;
+  // Whether the application is a static program (static_program.h) that gets no file of the image.
+  bool program_only = false;
 };
 const std::vector<DeliveryInfo>& deliveries();
 // Throws InputError with the known names.
@@ -75,5 +85,7 @@ std::unique_ptr<Delivery> make_fuse_delivery();
 std::string fuse_unavailable();
 std::unique_ptr<Delivery> make_erofs_delivery();
 std::string erofs_unavailable();
+std::unique_ptr<Delivery> make_mmap_delivery();
+std::string mmap_unavailable();
 
 }  // namespace missive::launch

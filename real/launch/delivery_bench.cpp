@@ -184,7 +184,8 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
 
   std::vector<std::pair<std::string, Make>> methods{
       {"tree", [&] { return std::make_unique<Tree>(work / "tree"); }}};
-  for (const DeliveryInfo& info : deliveries()) methods.emplace_back(info.name, info.make);
+  for (const DeliveryInfo& info : deliveries())
+    if (!info.program_only) methods.emplace_back(info.name, info.make);
 
   std::optional<Display> display;
   if (app.ready == ReadyMark::first_window) display.emplace(Display::start());

@@ -26,14 +26,16 @@ namespace {
 
 constexpr int kAnswerMs = 10'000;  // init does a few dozen system calls; longer means it hangs
 
-// Waits for init's report on a step; returns what it says, or throws when init says nothing.
-Report await_report(const UniqueFd& control, const std::string& what) {
+// Waits for the report of init, or of the loader, on a step; returns what it says, or throws when
+// it says nothing.
+Report await_report(const UniqueFd& control, const std::string& what,
+                    const std::string& whose = "its init") {
   pollfd ready{control.get(), POLLIN, 0};
   int n = 0;
   do {
     n = ::poll(&ready, 1, kAnswerMs);
   } while (n < 0 && errno == EINTR);
-  if (n == 0) throw RunError(what + ": no answer from its init within 10 s");
+  if (n == 0) throw RunError(what + ": no answer from " + whose + " within 10 s");
   Report report;
   ssize_t size = 0;
   do {
@@ -41,7 +43,7 @@ Report await_report(const UniqueFd& control, const std::string& what) {
     size = ::recv(control.get(), &report, sizeof report, 0);
   } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (size != static_cast<ssize_t>(sizeof report)) {
-    throw RunError(what + ": its init died");
+    throw RunError(what + ": " + whose + " died");
   }
   return report;
 }
@@ -62,32 +64,19 @@ void append(std::string& message, const std::string& text, const char* what) {
   message.append(text).push_back('\0');
 }
 
-// execvp(3)'s rule: a name with a slash is a path, any other is tried in each directory of PATH.
-std::vector<std::string> programs_to_try(const Environment& environment) {
-  const std::string& name = environment.command.front();
-  if (name.find('/') != std::string::npos) return {name};
-  std::string path = "/usr/bin:/bin";
-  for (const std::string& each : environment.variables) {
-    if (each.starts_with("PATH=")) path = each.substr(5);
-  }
-  std::vector<std::string> programs;
-  for (std::size_t at = 0; at <= path.size();) {
-    const std::size_t end = std::min(path.find(':', at), path.size());
-    if (end > at) programs.push_back(path.substr(at, end - at) + "/" + name);
-    at = end + 1;
-  }
-  return programs;
-}
-
-std::string start_message(const Environment& environment, bool late_root, bool display) {
+std::string start_message(const Environment& environment, bool late_root, bool display,
+                          bool mapped) {
   if (environment.command.empty() || environment.command.front().empty()) {
     throw InputError("cannot start the application: its command is empty");
   }
-  const std::vector<std::string> programs = programs_to_try(environment);
-  const StartMessage head{late_root ? 1U : 0U, static_cast<std::uint32_t>(programs.size()),
+  std::vector<std::string> programs;
+  if (!mapped) programs = programs_to_try(environment);
+  const StartMessage head{late_root ? 1U : 0U,
+                          static_cast<std::uint32_t>(programs.size()),
                           static_cast<std::uint32_t>(environment.command.size()),
                           static_cast<std::uint32_t>(environment.variables.size()),
-                          display ? 1U : 0U};
+                          display ? 1U : 0U,
+                          mapped ? 1U : 0U};
   std::string message(sizeof head, '\0');
   std::memcpy(message.data(), &head, sizeof head);
   for (const std::string& each : programs) append(message, each, "its path");
@@ -117,6 +106,12 @@ std::string prepare_message(const InitRequest& request) {
   return message;
 }
 
+[[noreturn]] void throw_not_started(const Report& report, const Environment& environment) {
+  std::string step = describe(report.step);
+  if (report.step == Step::exec) step += " " + environment.command.front();
+  throw RunError("cannot start the application: " + step + ": " + std::strerror(report.error));
+}
+
 void send_with_fds(const UniqueFd& control, std::string& text, std::span<const int> fds,
                    const std::string& what) {
   iovec part{text.data(), text.size()};
@@ -138,7 +133,38 @@ void send_with_fds(const UniqueFd& control, std::string& text, std::span<const i
   }
 }
 
+// A socket with the plan in it; returns our end of it.
+UniqueFd tell_loader(const LoadPlan& plan, UniqueFd& inside, const std::string& what) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw_errno(what + ": socket pair");
+  }
+  UniqueFd ours(ends[0]);
+  inside = UniqueFd(ends[1]);
+  if (::send(ours.get(), &plan, sizeof plan, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof plan)) {
+    throw_errno(what + ": sending to its loader");
+  }
+  return ours;
+}
+
 }  // namespace
+
+// execvp(3)'s rule: a name with a slash is a path, any other is tried in each directory of PATH.
+std::vector<std::string> programs_to_try(const Environment& environment) {
+  const std::string& name = environment.command.front();
+  if (name.find('/') != std::string::npos) return {name};
+  std::string path = "/usr/bin:/bin";
+  for (const std::string& each : environment.variables) {
+    if (each.starts_with("PATH=")) path = each.substr(5);
+  }
+  std::vector<std::string> programs;
+  for (std::size_t at = 0; at <= path.size();) {
+    const std::size_t end = std::min(path.find(':', at), path.size());
+    if (end > at) programs.push_back(path.substr(at, end - at) + "/" + name);
+    at = end + 1;
+  }
+  return programs;
+}
 
 InitProcess make_init(const InitRequest& request, std::uint64_t namespaces,
                       const std::string& who) {
@@ -172,22 +198,29 @@ std::int64_t await_prepared(InitProcess& process) {
 }
 
 void start_application(InitProcess& process, const UniqueFd* root, const Environment& environment,
-                       int output, int log) {
-  UniqueFd display;
+                       int output, int log, const MappedProgram* mapped) {
+  const std::string what = "cannot start the application";
+  UniqueFd display, loader, inside;
   if (root != nullptr && !environment.x11_socket.empty()) {
     display = clone_mount(environment.x11_socket);
   }
-  std::string message = start_message(environment, root != nullptr, static_cast<bool>(display));
+  std::string message =
+      start_message(environment, root != nullptr, static_cast<bool>(display), mapped != nullptr);
   await_prepared(process);
   std::vector<int> fds{output, log};
   if (root != nullptr) fds.push_back(root->get());
   if (display) fds.push_back(display.get());
-  send_with_fds(process.control, message, fds, "cannot start the application");
-  const Report report = await_report(process.control, "cannot start the application");
-  if (report.step == Step::none) return;
-  std::string step = describe(report.step);
-  if (report.step == Step::exec) step += " " + environment.command.front();
-  throw RunError("cannot start the application: " + step + ": " + std::strerror(report.error));
+  if (mapped != nullptr) {
+    loader = tell_loader(mapped->plan, inside, what);
+    fds.insert(fds.end(), {loader_program().get(), inside.get(), mapped->image.get()});
+  }
+  send_with_fds(process.control, message, fds, what);
+  Report report = await_report(process.control, what);
+  inside.reset();  // ours would hide its death
+  if (report.step == Step::none && loader) {
+    report = await_report(loader, what, "its loader");
+  }
+  if (report.step != Step::none) throw_not_started(report, environment);
 }
 
 namespace {

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
 #include "real/fd.h"
 #include "real/launch/init_program.h"
 #include "real/launch/init_protocol.h"
+#include "real/launch/mapped_program.h"
 #include "real/launch/picoprocess.h"
 
 namespace missive::launch {
@@ -39,11 +41,15 @@ InitProcess make_init(const InitRequest& request, std::uint64_t namespaces, cons
 // NotAvailable (namespaces refused) or RunError (the step that failed).
 std::int64_t await_prepared(InitProcess& process);
 
+// The paths to try for the command's program, in order: execvp(3)'s rule. `command` is not empty.
+std::vector<std::string> programs_to_try(const Environment& environment);
+
 // Has it start the application, once it has prepared itself; returns when exec has succeeded.
-// `root` is null when it was placed during preparation. Throws InputError (command too long, NUL)
-// or what await_prepared() does.
+// `root` is null when it was placed during preparation. With `mapped` the application is that
+// program, and this returns when it is mapped. Throws InputError (command too long, NUL) or what
+// await_prepared() does.
 void start_application(InitProcess& process, const UniqueFd* root, const Environment& environment,
-                       int output, int log);
+                       int output, int log, const MappedProgram* mapped = nullptr);
 
 // Ends init and with it (full confinement) every process of its pid namespace; waits for it.
 void kill_init(InitProcess& process) noexcept;

@@ -44,6 +44,8 @@ const char* describe(Step step) {
       return "installing the seccomp filter";
     case Step::exec:
       return "exec";
+    case Step::map_program:
+      return "mapping the program";
   }
   return "an unknown step";
 }

@@ -43,6 +43,7 @@ enum class Step : std::int32_t {
   privileges,
   filter,
   exec,
+  map_program,
 };
 const char* describe(Step step);  // the launcher's side only
 
@@ -68,14 +69,16 @@ struct PrepareMessage {
 };
 
 // With the descriptors output, log and, with `late_root`, root and, with `display`, the mount of
-// the display's socket; followed by strings, each ending in NUL: programs to try in order,
-// arguments, variables, the display socket's name.
+// the display's socket and, with `mapped`, the loader's program, its socket and the image's memory
+// file (load_plan.h); followed by strings, each ending in NUL: programs to try in order (none with
+// `mapped`), arguments, variables, the display socket's name.
 struct StartMessage {
   std::uint32_t late_root = 1;  // 0 when the root was placed during preparation
   std::uint32_t programs = 0, arguments = 0, variables = 0, display = 0;
+  std::uint32_t mapped = 0;  // 1: exec the loader
 };
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;  // either of them
-inline constexpr std::size_t kMaxDescriptors = 4;
+inline constexpr std::size_t kMaxDescriptors = 7;
 inline constexpr std::size_t kMaxStrings = 1024;
 
 inline constexpr int kControl = 0;  // init's descriptor of its end of the socket

@@ -225,8 +225,10 @@ class Launch {
   void boot(Stopwatch& watch) {
     image_.emplace(zar::Image::open(memory_.bytes(), "verified image"));
     Delivered delivered;
+    const Environment environment = environment_of_application();
     const UniqueFd root = lazy_ ? delivery_->deliver_lazily(*image_, *blocks_, &delivered)
                                 : delivery_->deliver(*image_, &delivered);
+    const MappedProgram* const program = delivery_->program(environment);
     Amounts a;
     a[Amount::files_delivered] = delivered.files;
     a[Amount::bytes_delivered] = delivered.bytes;
@@ -234,7 +236,7 @@ class Launch {
     if (lazy_) background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
     try {
       await_process(watch);
-      start(watch, root);
+      start(watch, root, environment, program);
     } catch (const RunError&) {
       // A refused block is the reason behind whatever this says; complete() tells.
       if (!lazy_ || blocks_->failure().empty()) throw;
@@ -249,12 +251,17 @@ class Launch {
                      Place::application);
   }
 
-  void start(Stopwatch& watch, const UniqueFd& root) {
+  Environment environment_of_application() const {
     Environment environment;
     environment.command = request_.application.command;
     environment.variables = environment_for(request_.application, display_name(request_.display));
     if (request_.display) environment.x11_socket = request_.display->socket();
-    process_->start(root, environment, ready_->output(), ready_->log());
+    return environment;
+  }
+
+  void start(Stopwatch& watch, const UniqueFd& root, const Environment& environment,
+             const MappedProgram* program) {
+    process_->start(root, environment, ready_->output(), ready_->log(), program);
     ready_->started();
     watch.mark("boot.start", Phase::boot, Place::launcher);
     watch.mark_at(ready_->wait(request_.deadline, process_->pidfd()), "boot.application",

@@ -36,7 +36,9 @@ class LauncherTest : public ::testing::Test {
     if (const auto why = picoprocess_unavailable(); !why.empty()) GTEST_SKIP() << why;
     const fs::path tree = scratch_.path() / "tree";
     fs::create_directories(tree / "bin");
-    write(tree / "bin" / "ready", measure::tiny_program("ready\n"), true);
+    std::string program = measure::tiny_program("ready\n");
+    program.resize(4096);  // a page of its own in the image, as delivery mmap needs it
+    write(tree / "bin" / "ready", program, true);
     // Enough content for a few blocks, none of them zeros.
     std::string content;
     for (int i = 0; content.size() < 300'000; ++i)

@@ -2,7 +2,7 @@
 // delivery and natively: two launches of one image, and two images of applications that have blocks
 // in common.
 //
-//   real_launch_page_sharing_bench [--app NAME] [--with NAME]
+//   real_launch_page_sharing_bench [--app NAME] [--with NAME]     (reader-100MiB-1: reader.h)
 //
 // Not times but the kernel's accounts (real/measure/mapped_pages.h), read once both are ready. "in
 // common" is the part of the first one's pages that the second one maps as well: each such page
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,7 +28,9 @@
 #include "real/launch/delivery.h"
 #include "real/launch/native.h"
 #include "real/launch/picoprocess.h"
+#include "real/launch/reader.h"
 #include "real/launch/ready.h"
+#include "real/launch/sealed_memory.h"
 #include "real/measure/mapped_pages.h"
 #include "real/measure/scratch.h"
 #include "real/zar/builder.h"
@@ -44,19 +47,30 @@ constexpr auto kDeadline = std::chrono::seconds(60);
 // An application's image, and the same unpacked.
 class Packed {
  public:
-  Packed(const Application& app, const fs::path& scratch) : application(app) {
+  Packed(const std::string& name, const fs::path& scratch) : application(application_of(name)) {
+    const Application& app = application;
     const fs::path file = scratch / (app.name + ".zar");
     tree = scratch / app.name;
-    const fs::path root = ensure_root(app);
-    zar::build(root, read_trace(trace_file(app)).selection, {}, file);
+    const fs::path root = root_of(app, scratch);
+    zar::build(root, trace_of(app).selection, {}, file);
     const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) throw_errno(file.string());
-    memory_ = Mapping::read_only(fd.get(), fs::file_size(file), file.string());
+    const auto size = static_cast<std::size_t>(fs::file_size(file));
+    // As a cache hands it over: a mapped memory file, sealed.
+    const UniqueFd sealed =
+        sealed_file_of(Mapping::read_only(fd.get(), size, file.string()).bytes(), "image");
+    memory_ = Mapping::read_only(sealed.get(), size, file.string());
     image.emplace(zar::Image::open(memory_.bytes(), file.string()));
     fs::create_directory(tree);
     zar::extract(*image, tree);
   }
-  const Application& application;
+  // This process's page tables forget the image: it is no launcher that goes on with it.
+  void forget() const {
+    const auto bytes = memory_.bytes();
+    if (::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED) != 0)
+      throw_errno("madvise");
+  }
+  const Application application;
   fs::path tree;
   std::optional<zar::Image> image;
 
@@ -88,9 +102,12 @@ class Running {
     if (info != nullptr) {
       method_ = info->make();
       const UniqueFd root = method_->deliver(*packed.image, nullptr);
-      if (::fstat(root.get(), &status) != 0) throw_errno("the delivered root");
+      const MappedProgram* const program = method_->program(environment);
+      if (::fstat(program != nullptr ? program->image.get() : root.get(), &status) != 0)
+        throw_errno("what was delivered");
+      if (program != nullptr) inode_ = status.st_ino;  // one of many memory files
       process_.emplace(Picoprocess::create());
-      process_->start(root, environment, inside.get(), log.get());
+      process_->start(root, environment, inside.get(), log.get(), program);
       pidfd = process_->pidfd();
     } else {
       if (::stat(packed.tree.c_str(), &status) != 0) throw_errno(packed.tree.string());
@@ -105,11 +122,12 @@ class Running {
       watcher->wait(kDeadline, pidfd);
     else
       wait_for_output(output_.get(), kDeadline, pidfd);
+    packed.forget();
     processes_ = process_ ? measure::process_tree(process_->pid()) : new_ones();
   }
   measure::MappedPages pages() const {
     measure::MappedPages sum;
-    for (const pid_t each : processes_) sum += measure::mapped_pages(each, device_);
+    for (const pid_t each : processes_) sum += measure::mapped_pages(each, device_, inode_);
     return sum;
   }
 
@@ -132,6 +150,7 @@ class Running {
   std::optional<Picoprocess> process_;
   std::optional<NativeTwin> twin_;
   dev_t device_ = 0;
+  ino_t inode_ = 0;  // 0: all of the device
   std::vector<pid_t> before_, processes_;
 };
 
@@ -143,10 +162,16 @@ void print(const Packed& a, const Packed& b, const DeliveryInfo* info) {
     std::printf(" not available here: %s\n", info->unavailable().c_str());
     return;
   }
-  const Running first(a, info);
-  const auto alone = first.pages();
-  const Running second(b, info);
-  const auto beside = first.pages();
+  measure::MappedPages alone, beside;
+  try {
+    const Running first(a, info);
+    alone = first.pages();
+    const Running second(b, info);
+    beside = first.pages();
+  } catch (const InputError& error) {  // a delivery of static programs, and this is none
+    std::printf(" %s\n", error.what());
+    return;
+  }
   const auto mb = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
   std::printf(" RSS %6.1f MB  PSS alone %6.1f, beside the second %6.1f MB: %3.0f %% in common\n",
               mb(beside.resident), mb(alone.proportional), mb(beside.proportional),
@@ -155,8 +180,8 @@ void print(const Packed& a, const Packed& b, const DeliveryInfo* info) {
 
 int run(const std::string& app, const std::string& with) {
   const measure::ScratchDirectory scratch(measure::scratch_parent());
-  const Packed one(application(app), scratch.path());
-  const Packed other(application(with), scratch.path());
+  const Packed one(app, scratch.path());
+  const Packed other(with, scratch.path());
   for (const Packed* second : {&one, &other}) {
     for (const DeliveryInfo& info : deliveries()) print(one, *second, &info);
     print(one, *second, nullptr);

@@ -5,7 +5,9 @@
 
 #include "real/launch/native.h"
 #include "real/launch/probe_testing.h"
+#include "real/launch/sealed_memory.h"
 #include "real/measure/mapped_pages.h"
+#include "real/measure/tiny_program.h"
 
 namespace missive::launch {
 namespace {
@@ -48,14 +50,55 @@ class OtherImage {
   zar::Image image_;
 };
 
+constexpr std::uint64_t kData = std::uint64_t{1} << 20;
+
+// For deliveries of static programs: one that touches all it has, with another file beside it when
+// `more`, in a sealed memory file as a cache hands it over.
+class StaticImage {
+ public:
+  explicit StaticImage(bool more) {
+    const fs::path tree = directory_.path() / "tree", file = directory_.path() / "image";
+    std::string program = measure::reading_program("ready\n", kData, kData);
+    for (std::uint64_t i = 0; i < kData; ++i) program += static_cast<char>((i * 2654435761u) >> 24);
+    put(tree / "probe", program);
+    fs::permissions(tree / "probe", fs::perms(0755));
+    if (more) put(tree / "data/other", std::string(5000, 'o'));
+    zar::build(tree, {}, {}, file);
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const Mapping bytes = Mapping::read_only(fd.get(), fs::file_size(file), "image");
+    file_ = sealed_file_of(bytes.bytes(), "image");
+    mapping_ = Mapping::read_only(file_.get(), bytes.bytes().size(), "image");
+    image_ = zar::Image::open(mapping_.bytes(), "image");
+  }
+  const zar::Image& image() const { return image_; }
+  // The launcher's page tables forget the image: what is left of it are the applications'.
+  void forget() const {
+    const auto bytes = mapping_.bytes();
+    if (::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED) != 0)
+      throw_errno("madvise");
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  UniqueFd file_;
+  Mapping mapping_;
+  zar::Image image_;
+};
+
 // An application that holds the file's pages.
 class Held {
  public:
   Held(const DeliveryInfo& info, const zar::Image& image) : method_(info.make()) {
     const UniqueFd root = method_->deliver(image, nullptr);
-    if (::fstatat(root.get(), kFile, &file_, 0) != 0) throw_errno(kFile);
+    const Environment environment = probe_environment({"--probe", "hold"});
+    const MappedProgram* const program = method_->program(environment);
+    if (program != nullptr) {
+      if (::fstat(program->image.get(), &file_) != 0) throw_errno("the image's memory file");
+    } else if (::fstatat(root.get(), kFile, &file_, 0) != 0) {
+      throw_errno(kFile);
+    }
     process_.emplace(Picoprocess::create());
-    process_->start(root, probe_environment({"--probe", "hold"}), output_.in.get(), 2);
+    process_->start(root, environment, output_.in.get(), 2, program);
     wait();
   }
   explicit Held(const fs::path& tree) : twin_(NativeTwin::prepare(tree, {})) {
@@ -107,6 +150,8 @@ class PageSharing : public ::testing::TestWithParam<std::string> {
   static const DeliveryInfo& info() { return delivery(GetParam()); }
 };
 
+class PageSharingOfPrograms : public PageSharing {};
+
 TEST_P(PageSharing, OfTwoLaunchesOfOneImageIsAsTheRegistrySays) {
   const zar::Image& image = ProbeImage::get().image();
   const Held first(info(), image);
@@ -129,12 +174,41 @@ TEST_P(PageSharing, OfTwoImagesWithTheSameFileThereIsNone) {
   EXPECT_EQ(first.pages().proportional, alone.proportional);
 }
 
-std::vector<std::string> methods() {
+// The same of a static program, whose pages are the image's own. The launcher, which verified them,
+// maps them as well, and counts in the kernel's accounts as long as it does.
+TEST_P(PageSharingOfPrograms, OfTwoLaunchesOfOneIsAsTheRegistrySays) {
+  const StaticImage of(false);
+  const Held first(info(), of.image());
+  of.forget();
+  const MappedPages alone = first.pages();
+  EXPECT_EQ(alone.resident, kData + 4096);
+  EXPECT_EQ(alone.proportional, alone.resident);
+  const Held second(info(), of.image());
+  of.forget();
+  EXPECT_EQ(second.pages().resident, alone.resident);
+  EXPECT_EQ(first.pages().resident, alone.resident);
+  EXPECT_EQ(first.pages().proportional,
+            info().shares_pages ? alone.proportional / 2 : alone.proportional);
+}
+
+TEST_P(PageSharingOfPrograms, OfTwoImagesWithTheSameOneThereIsNone) {
+  const StaticImage one(false), other(true);
+  const Held first(info(), one.image()), second(info(), other.image());
+  one.forget();
+  other.forget();
+  EXPECT_EQ(first.pages().proportional, kData + 4096);
+  EXPECT_EQ(second.pages().proportional, kData + 4096);
+}
+
+std::vector<std::string> methods(bool program_only) {
   std::vector<std::string> names;
-  for (const DeliveryInfo& each : deliveries()) names.push_back(each.name);
+  for (const DeliveryInfo& each : deliveries())
+    if (each.program_only == program_only) names.push_back(each.name);
   return names;
 }
-INSTANTIATE_TEST_SUITE_P(Deliveries, PageSharing, ::testing::ValuesIn(methods()),
+INSTANTIATE_TEST_SUITE_P(Deliveries, PageSharing, ::testing::ValuesIn(methods(false)),
+                         [](const auto& tested) { return tested.param; });
+INSTANTIATE_TEST_SUITE_P(Deliveries, PageSharingOfPrograms, ::testing::ValuesIn(methods(true)),
                          [](const auto& tested) { return tested.param; });
 
 // The trusted way, which shows that the measure sees sharing where there is some: two processes

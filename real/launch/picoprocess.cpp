@@ -71,6 +71,7 @@ Picoprocess::~Picoprocess() = default;
 void Picoprocess::prepare_program() {
   (void)seccomp_program();
   (void)init_program();
+  (void)loader_program();
 }
 
 Picoprocess Picoprocess::create() {
@@ -85,8 +86,9 @@ Picoprocess Picoprocess::create() {
 
 std::int64_t Picoprocess::prepared() { return await_prepared(impl_->process); }
 
-void Picoprocess::start(const UniqueFd& root, const Environment& environment, int output, int log) {
-  start_application(impl_->process, &root, environment, output, log);
+void Picoprocess::start(const UniqueFd& root, const Environment& environment, int output, int log,
+                        const MappedProgram* mapped) {
+  start_application(impl_->process, &root, environment, output, log, mapped);
 }
 
 pid_t Picoprocess::pid() const { return impl_->process.pid; }

@@ -18,6 +18,7 @@
 
 #include "real/fd.h"
 #include "real/launch/application.h"
+#include "real/launch/mapped_program.h"
 
 namespace missive::launch {
 
@@ -61,8 +62,10 @@ class Picoprocess {
   // `root` is a detached mount (open_tree(2), fsmount(2)) that becomes "/"; it must hold the
   // directories /proc /dev /tmp /run /home /var/tmp. Returns once the application's exec succeeded
   // or throws RunError with the step that failed. `output` becomes the application's stdout, `log`
-  // its stderr (owned by the caller). Once only.
-  void start(const UniqueFd& root, const Environment& environment, int output, int log);
+  // its stderr (owned by the caller). Once only. With `mapped` the application is that program
+  // instead of a file of `root`, and this returns once it is mapped.
+  void start(const UniqueFd& root, const Environment& environment, int output, int log,
+             const MappedProgram* mapped = nullptr);
 
   pid_t pid() const;  // of its init, in the caller's pid namespace
   int pidfd() const;  // readable once the application has ended

@@ -8,23 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "real/elf_file.h"
+
 namespace missive::domains::pie {
 
-constexpr std::uint64_t kPage = 4096;
-inline std::uint64_t page_down(std::uint64_t x) { return x & ~(kPage - 1); }
-inline std::uint64_t page_up(std::uint64_t x) { return page_down(x + kPage - 1); }
-
-struct Segment {
-  std::uint64_t address = 0;  // offset from where the image is loaded
-  std::uint64_t memory = 0;   // bytes in memory; beyond `file` they are zero
-  std::uint64_t offset = 0;   // in the file; the same within a page as `address`
-  std::uint64_t file = 0;
-  bool write = false;
-  bool execute = false;
-
-  std::uint64_t first_page() const { return page_down(address); }
-  std::uint64_t end_page() const { return page_up(address + memory); }
-};
+using elf::kPage;
+using elf::page_down;
+using elf::page_up;
+using elf::Segment;
 
 // Promised of a Program: segments ascending, not empty, no page in two of them, below 2 GiB,
 // `file` and `offset` within the file, none both writable and executable; all that are not

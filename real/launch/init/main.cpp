@@ -22,6 +22,7 @@
 #include "real/launch/init/mounts.h"
 #include "real/launch/init/system.h"
 #include "real/launch/init_protocol.h"
+#include "real/launch/load_plan.h"
 
 namespace missive::launch::init {
 
@@ -66,6 +67,37 @@ Step try_programs(const Start& start) {
   return Step::exec;
 }
 
+// What the loader has, in its places (load_plan.h), and its program, which exec closes. Descriptors
+// received earlier may have those numbers: all go out of the way first.
+bool place_for_loader(const Start& start, int& loader) {
+  constexpr int kAway = 64;
+  const int socket = call_int(SYS_fcntl, start.loader_socket, F_DUPFD, kAway);
+  const int image = call_int(SYS_fcntl, start.image, F_DUPFD, kAway);
+  loader = call_int(SYS_fcntl, start.loader, F_DUPFD_CLOEXEC, kAway);
+  if (socket < 0 || image < 0 || loader < 0 || call(SYS_close_range, 3U, kAway - 1, 0U) != 0 ||
+      call(SYS_dup2, socket, kLoaderSocket) < 0 || call(SYS_dup2, image, kLoaderImage) < 0) {
+    return false;
+  }
+  return call(SYS_close, socket) == 0 && call(SYS_close, image) == 0;
+}
+
+// Standard descriptors, and nothing else that stays open.
+bool place_descriptors(const Start& start, int& loader) {
+  const int nothing = call_int(SYS_open, "/dev/null", O_RDONLY, 0);
+  if (nothing < 0 || call(SYS_dup2, nothing, 0) < 0 || call(SYS_dup2, start.output, 1) < 0 ||
+      call(SYS_dup2, start.log, 2) < 0) {
+    return false;
+  }
+  if (start.loader >= 0) return place_for_loader(start, loader);
+  return call(SYS_close_range, 3U, ~0U, 0U) == 0;
+}
+
+Step exec(const Start& start, int loader) {
+  if (loader < 0) return try_programs(start);
+  call(SYS_execveat, loader, "", start.arguments, start.variables, AT_EMPTY_PATH);
+  return Step::exec;
+}
+
 // The application's process until its exec. It shares init's memory, so init sees what failed.
 struct Application {
   const Prepare& prepare;
@@ -81,11 +113,8 @@ constexpr std::uint64_t bit_of(int signal) { return std::uint64_t{1} << (signal 
 
 // Everything up to exec. Returns the step that failed.
 Step become_application(const Application& self) {
-  const int nothing = call_int(SYS_open, "/dev/null", O_RDONLY, 0);
-  if (nothing < 0 || call(SYS_dup2, nothing, 0) < 0 || call(SYS_dup2, self.start.output, 1) < 0 ||
-      call(SYS_dup2, self.start.log, 2) < 0 || call(SYS_close_range, 3U, ~0U, 0U) != 0) {
-    return Step::privileges;
-  }
+  int loader = -1;
+  if (!place_descriptors(self.start, loader)) return Step::privileges;
   const rlimit no_core{0, 0};
   if (call(SYS_setsid) < 0 || call(SYS_setrlimit, RLIMIT_CORE, &no_core) != 0 ||
       !drop_privileges(self.maps_user)) {
@@ -93,11 +122,11 @@ Step become_application(const Application& self) {
   }
   if (call(SYS_chdir, "/home/u") != 0) return Step::privileges;
   block_signals(0);
-  if (self.prepare.confinement == Confinement::none) return try_programs(self.start);
+  if (self.prepare.confinement == Confinement::none) return exec(self.start, loader);
   const sock_fprog program{static_cast<unsigned short>(self.prepare.filter.size()),
                            const_cast<sock_filter*>(self.prepare.filter.data())};
   if (call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return Step::filter;
-  return try_programs(self.start);
+  return exec(self.start, loader);
 }
 
 void run_application(void* context) {

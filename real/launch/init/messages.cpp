@@ -47,14 +47,15 @@ template <class Head>
 struct Message {
   Head head;
   std::span<char> rest;
-  std::array<int, kMaxDescriptors> fds{-1, -1, -1, -1};
+  std::array<int, kMaxDescriptors> fds{};
 };
 
 std::size_t descriptors(const PrepareMessage& head) {
   return (head.root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0);
 }
 std::size_t descriptors(const StartMessage& head) {
-  return 2 + (head.late_root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0);
+  return 2U + (head.late_root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0) +
+         (head.mapped != 0 ? 3 : 0);
 }
 
 // Waits for it. False when it is malformed; ends init when the launcher is gone.
@@ -107,10 +108,16 @@ bool receive_start(Start& start) {
   Message<StartMessage> message;
   if (!receive(start_text, message)) return false;
   const StartMessage& head = message.head;
-  start.output = message.fds[0];
-  start.log = message.fds[1];
-  start.root = message.fds[2];
-  start.display = message.fds[3];
+  const int* next = message.fds.data();
+  start.output = *next++;
+  start.log = *next++;
+  if (head.late_root != 0) start.root = *next++;
+  if (head.display != 0) start.display = *next++;
+  if (head.mapped != 0) {
+    start.loader = *next++;
+    start.loader_socket = *next++;
+    start.image = *next++;
+  }
   std::span<char> text = message.rest;
   std::span<char*> pointers = string_pointers;
   start.programs = take_strings(text, head.programs, pointers);

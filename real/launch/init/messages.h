@@ -19,6 +19,7 @@ struct Prepare {
 
 struct Start {
   int root = -1, output = -1, log = -1, display = -1;
+  int loader = -1, loader_socket = -1, image = -1;  // all of them, or none
   char** programs = nullptr;
   char** arguments = nullptr;
   char** variables = nullptr;

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "real/launch/init/memory.h"
 #include "real/launch/init/raw_call.h"
 
 namespace missive::launch::init {
@@ -37,10 +38,3 @@ pid_t run_sharing_memory(void (*what)(void*), void* context, char* stack_end);
 [[noreturn]] void leave(int status);
 
 }  // namespace missive::launch::init
-
-// What a compiler may call though nobody wrote it, and what init uses of the C library.
-extern "C" {
-void* memcpy(void* to, const void* from, std::size_t size) noexcept;
-void* memmove(void* to, const void* from, std::size_t size) noexcept;
-void* memset(void* at, int value, std::size_t size) noexcept;
-}
