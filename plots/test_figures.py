@@ -131,6 +131,7 @@ QUESTIONS = {
     "zar-placement": "structure",
     "updates": "structure",
     "update-coverage": "structure",
+    "update-blind": "structure",
     "zar-blocks-vs-strings": "commonality",
     "zar-versions": "commonality",
 }
