@@ -1,5 +1,6 @@
 #include "harness/structure_compare.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -31,16 +32,33 @@ Optional sum(const Optional& a, const Optional& b) {
   return s;
 }
 
-bool from_edits(std::string_view name) {
-  return name == "network" || name == "copied" || name == "cost" || name == "network_told" ||
-         name == "copied_told";
+bool from_edits(const std::string& name) {
+  const auto& numbers = update_numbers();
+  return name == "cost" || std::find(numbers.begin(), numbers.end(), name) != numbers.end();
 }
 
-std::string note_of(const Predicted& p) {
+std::string note_of(const std::string& name, const Predicted& p, const SeenChanges& seen) {
   if (p.exact) return "exact";
-  if (!p.spread) return "expectation";
-  return fmt::format("expectation; 90 % of draws: {:.0f} to {:.0f}", p.spread->first,
-                     p.spread->second);
+  std::string note = "expectation";
+  if (p.spread)
+    note += fmt::format("; 90 % of draws: {:.0f} to {:.0f}", p.spread->first, p.spread->second);
+  if (name.ends_with("_seen"))
+    note += fmt::format("; {} of {} changed files were seen in other applications", seen.seen,
+                        seen.changed);
+  return note;
+}
+
+// All that is said of an image, in the order of results.
+const std::vector<std::string>& all_numbers() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names{
+        "content", "metadata",     "padding",     "image", "units",       "recipe",     "tree",
+        "proof",   "start_blocks", "start_proof", "items", "scrap_items", "scrap_bytes"};
+    names.insert(names.end(), update_numbers().begin(), update_numbers().end());
+    names.emplace_back("cost");
+    return names;
+  }();
+  return all;
 }
 
 bool near(const Optional& p, double value, double tolerance) {
@@ -62,12 +80,24 @@ std::map<std::string, Optional> by_name(const StructurePrediction& p, double con
           {"start_proof", p.start_proof},
           {"network", p.network},
           {"copied", p.copied},
+          {"network_seen", p.network_seen},
+          {"copied_seen", p.copied_seen},
           {"network_told", p.network_told},
           {"copied_told", p.copied_told},
           {"cost", sum(p.recipe, p.network ? p.network : p.image)}};
 }
 
 }  // namespace
+
+const std::vector<std::string>& update_numbers() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names{"network", "copied"};
+    for (const std::string_view further : kFurther)
+      for (const char* name : {"network", "copied"}) names.push_back(name + std::string(further));
+    return names;
+  }();
+  return all;
+}
 
 void compare_structure(const StructurePoint& point, const StructureSettings& settings,
                        const StructurePrediction* predicted,
@@ -76,16 +106,15 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
   std::map<std::string, double> real = counted;
   if (!real.empty())
     real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
-  if (predicted != nullptr && predicted->network_told)
-    for (const char* name : {"network", "copied"})
-      real[name + std::string("_told")] = real.at(name);
   std::map<std::string, Optional> model;
   if (predicted != nullptr) model = by_name(*predicted, content);
+  for (const std::string name : {"network", "copied"})
+    for (const std::string_view further : kFurther)
+      if (const std::string of = name + std::string(further);
+          real.contains(name) && model[of].has_value())
+        real[of] = real.at(name);
   const bool fitted = settings.fitted(point);
-  for (const char* name :
-       {"content", "metadata", "padding", "image", "units", "recipe", "tree", "proof",
-        "start_blocks", "start_proof", "items", "scrap_items", "scrap_bytes", "network", "copied",
-        "network_told", "copied_told", "cost"}) {
+  for (const std::string& name : all_numbers()) {
     Metric m;
     m.name = name;
     m.phase = "total";
@@ -94,7 +123,7 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
     if (const auto at = model.find(name); at != model.end() && at->second) {
       m.simulated = at->second->value;
       exact = at->second->exact;
-      m.note = note_of(*at->second);
+      m.note = note_of(name, *at->second, predicted->seen);
       m.simulated_interval = at->second->spread;
       m.provenance = "measured";
     }
@@ -108,7 +137,7 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
         m.relative_error = 0;
       if (exact)
         m.within_tolerance = *m.simulated == value;
-      else if (std::string_view(name) == "start_proof")
+      else if (name == "start_proof")
         m.note = "expectation; not judged: it is given the counted gaps between the start's blocks";
       else if (fitted && from_edits(name))
         m.note += "; not judged: the model was fitted on this image";

@@ -1,14 +1,24 @@
 #pragma once
 // What of an image is counted, beside what is predicted of it.
 
+#include <array>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "harness/result.h"
 #include "harness/structure_experiment.h"
 #include "models/structure.h"
 
 namespace missive::harness {
+
+// What further predictions of an update know beside its manifests and how strangers' files changed,
+// by what the names of their numbers end in: how files that it shares with other applications
+// changed there; what was counted of it at one block size.
+inline constexpr std::array<std::string_view, 2> kFurther = {"_seen", "_told"};
+// Every prediction of what an update fetches and copies: "network", ..., "copied_told".
+const std::vector<std::string>& update_numbers();
 
 // Puts the two answers of a point side by side: exact predictions have to be equal, others near;
 // drawn ones, among the draws.

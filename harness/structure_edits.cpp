@@ -14,8 +14,9 @@ namespace missive::harness {
 
 namespace {
 
-constexpr std::string_view kHeader = "# missive-sim/edits/2 page=4096 digest=sha256/64 zeros=no";
-constexpr std::size_t kMaxText = std::size_t{64} << 20U, kMaxPages = std::size_t{1} << 24U;
+constexpr std::string_view kHeader = "# missive-sim/edits/3 page=4096 digest=sha256/64 zeros=no";
+constexpr std::size_t kMaxText = std::size_t{64} << 20U, kMaxPages = std::size_t{1} << 24U,
+                      kMaxImages = 1024;
 
 // Cuts the text up to `end` off its front.
 std::string_view cut(std::string_view& text, char end) {
@@ -29,56 +30,113 @@ bool number(std::string_view text, std::uint64_t& value, int base) {
   return r.ec == std::errc() && r.ptr == text.data() + text.size();
 }
 
-bool parse(std::string_view line, EditProfile& p) {
-  if (!number(cut(line, '\t'), p.content, 16) || !number(cut(line, '\t'), p.old_content, 16))
-    return false;
-  const std::string_view kind = cut(line, '\t');
-  if (kind != "same" && kind != "resized") return false;
-  p.resized = kind == "resized";
-  for (bool kept = true; !line.empty(); kept = !kept) {
+bool parse_runs(std::string_view runs, EditProfile& p) {
+  for (bool kept = true; !runs.empty(); kept = !kept) {
     std::uint64_t pages = 0;
-    if (!number(cut(line, ','), pages, 10) || pages > kMaxPages - p.kept.size()) return false;
+    if (!number(cut(runs, ','), pages, 10) || pages > kMaxPages - p.kept.size()) return false;
     p.kept.insert(p.kept.end(), pages, kept);
   }
   return !p.kept.empty();
 }
 
+bool parse(std::string_view line, const std::vector<std::string>& images, RecordedEdit& e) {
+  EditProfile& p = e.edit;
+  if (!number(cut(line, '\t'), p.content, 16) || !number(cut(line, '\t'), p.old_content, 16))
+    return false;
+  const std::string_view kind = cut(line, '\t');
+  if (kind != "same" && kind != "resized") return false;
+  p.resized = kind == "resized";
+  if (!parse_runs(cut(line, '\t'), p)) return false;
+  while (!line.empty()) {
+    std::uint64_t image = 0;
+    if (!number(cut(line, ','), image, 10) || image >= images.size()) return false;
+    e.images.insert(images[image]);
+  }
+  return !e.images.empty();
+}
+
+std::vector<std::size_t> runs_of(const std::vector<bool>& pages) {
+  std::vector<std::size_t> runs{0};  // kept, not kept, kept, ...
+  for (const bool kept : pages) {
+    if (kept != (runs.size() % 2 == 1)) runs.push_back(0);
+    ++runs.back();
+  }
+  return runs;
+}
+
 }  // namespace
 
-std::string edits_text(const std::vector<EditProfile>& profiles) {
+void RecordedEdits::add(const EditProfile& edit, const std::set<std::string>& images) {
+  RecordedEdit& known = edits_.try_emplace({edit.content, edit.old_content}).first->second;
+  if (known.images.empty()) known.edit = edit;
+  known.images.insert(images.begin(), images.end());
+}
+
+std::vector<EditProfile> RecordedEdits::all() const {
+  std::vector<EditProfile> found;
+  for (const auto& [contents, e] : edits_) found.push_back(e.edit);
+  return found;
+}
+
+std::vector<EditProfile> RecordedEdits::elsewhere(const std::string& image) const {
+  const std::string own = application_of(image);
+  std::vector<EditProfile> found;
+  for (const auto& [contents, e] : edits_)
+    if (std::any_of(e.images.begin(), e.images.end(),
+                    [&](const std::string& other) { return application_of(other) != own; }))
+      found.push_back(e.edit);
+  return found;
+}
+
+std::string RecordedEdits::text() const {
+  std::map<std::string, std::size_t> numbers;
+  for (const auto& [contents, e] : edits_)
+    for (const std::string& image : e.images) numbers.emplace(image, 0);
   std::string text = std::string(kHeader) + "\n";
-  for (const EditProfile& p : profiles) {
-    text += fmt::format("{:016x}\t{:016x}\t{}\t", p.content, p.old_content,
-                        p.resized ? "resized" : "same");
-    std::vector<std::size_t> runs{0};  // kept, not kept, kept, ...
-    for (const bool kept : p.kept) {
-      if (kept != (runs.size() % 2 == 1)) runs.push_back(0);
-      ++runs.back();
-    }
-    text += fmt::format("{}\n", fmt::join(runs, ","));
+  std::size_t next = 0;
+  for (auto& [image, number] : numbers) {
+    number = next++;
+    text += fmt::format("I\t{}\n", image);
+  }
+  for (const auto& [contents, e] : edits_) {
+    std::vector<std::size_t> images;
+    for (const std::string& image : e.images) images.push_back(numbers.at(image));
+    text += fmt::format("{:016x}\t{:016x}\t{}\t{}\t{}\n", e.edit.content, e.edit.old_content,
+                        e.edit.resized ? "resized" : "same", fmt::join(runs_of(e.edit.kept), ","),
+                        fmt::join(images, ","));
   }
   return text;
 }
 
-std::vector<EditProfile> read_edits(const std::filesystem::path& file) {
+std::vector<RecordedEdit> read_edits(const std::filesystem::path& file) {
   const std::string all = read_gzip(file, kMaxText, "list of edits",
                                     "make it with `missive-sim experiments/update-coverage.json`");
   std::string_view text = all;
-  std::vector<EditProfile> profiles;
   if (cut(text, '\n') != kHeader)
     throw InputError(
         fmt::format("{}:1: not a list of edits; it begins with \"{}\"", file.string(), kHeader));
-  for (std::size_t line = 2; !text.empty(); ++line)
-    if (!parse(cut(text, '\n'), profiles.emplace_back()))
+  std::vector<std::string> images;
+  std::vector<RecordedEdit> edits;
+  for (std::size_t line = 2; !text.empty(); ++line) {
+    std::string_view one = cut(text, '\n');
+    if (edits.empty() && one.starts_with("I\t") && images.size() < kMaxImages)
+      images.emplace_back(one.substr(2));
+    else if (!parse(one, images, edits.emplace_back()))
       throw InputError(
-          fmt::format("{}:{}: not a line of two digests, same or resized, and runs of "
-                      "pages; see traces/README.md",
+          fmt::format("{}:{}: not a line of two digests, same or resized, runs of pages, and "
+                      "numbers of images; see traces/README.md",
                       file.string(), line));
-  return profiles;
+  }
+  return edits;
 }
 
 std::filesystem::path recorded_edits() {
   return data_dir() / "traces" / "updates" / "security.edits.gz";
+}
+
+std::string application_of(const std::string& image) {
+  const std::string to = image.substr(image.find('>') + 1);  // all of it where there is no arrow
+  return to.substr(0, to.find_first_of("@~"));
 }
 
 }  // namespace missive::harness

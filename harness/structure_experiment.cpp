@@ -69,7 +69,6 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
   s.fit_recorded = e["fit_recorded"];
   s.known_hashes = e["hashes"] == "known";
   s.known_pages = e["pages"] == "known";
-  s.shared_files = e["shared_files"] == "known";
   if (e["told_block_size"] != "none") s.told_block_size = parse_bytes(e["told_block_size"]).count;
   s.tolerance = e["tolerance"]["statistical"];
   s.share = e["tolerance"]["share"];

@@ -30,7 +30,6 @@ struct StructureSettings : KindSettings {
   bool fit_recorded = false;  // and from real ones that ship (harness/structure_edits.h)
   bool known_hashes = true;   // of contents, for placement "stable"; else they are drawn
   bool known_pages = true;    // which of the older image's are equal
-  bool shared_files = false;  // what other fit_images changed in the very same way is known
   std::optional<std::uint64_t> told_block_size;  // whose count a second prediction is told
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;

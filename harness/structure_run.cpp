@@ -127,33 +127,32 @@ class StructureRun {
 
   // What was learnt from, for those who do not have these trees.
   void keep_edits() const {
-    std::map<std::uint64_t, EditProfile> found;
+    RecordedEdits found;
     for (const auto& [image, edits] : edits_)
-      for (const EditProfile& edit : edits) found.emplace(edit.content, edit);
-    if (found.empty()) return;
-    std::vector<EditProfile> all;
-    for (auto& [content, edit] : found) all.push_back(std::move(edit));
-    write_gzip(options_.out / "edits.gz", edits_text(all));
+      for (const EditProfile& edit : edits) found.add(edit, {image.first + ">" + image.second});
+    if (!found.empty()) write_gzip(options_.out / "edits.gz", found.text());
   }
 
   // How the files of the images that are fitted on changed: those of invented updates for invented
-  // ones, others for others; and not what the image itself holds, unless it is one of them. What
-  // several of them hold counts once.
+  // ones, others for others.
+  const RecordedEdits& learnt_from(bool made_up) {
+    const auto [at, fresh] = learnt_.try_emplace(made_up);
+    if (!fresh) return at->second;
+    if (settings_.fit_recorded && !made_up)
+      for (const RecordedEdit& e : read_edits(recorded_edits())) at->second.add(e.edit, e.images);
+    for (const auto& [from, to] : settings_.fit_images)
+      if (invented(to) == made_up)
+        for (const EditProfile& edit : edits_of(from, to)) at->second.add(edit, {from + ">" + to});
+    return at->second;
+  }
+
+  // What strangers teach: nothing that the image itself holds, unless it is fitted on.
   const std::vector<EditProfile>& profiles_for(const StructurePoint& p,
                                                const StructureFacts& facts) {
     const auto [at, fresh] = profiles_.try_emplace({p.from, p.to});
     if (!fresh) return at->second;
-    std::map<std::uint64_t, EditProfile> found;
-    if (settings_.fit_recorded && !invented(p.to))
-      for (EditProfile& edit : read_edits(recorded_edits()))
-        found.emplace(edit.content, std::move(edit));
-    for (const auto& [from, to] : settings_.fit_images) {
-      const bool itself = from == p.from && to == p.to;
-      if (invented(to) != invented(p.to) || (itself && settings_.leave_one_out)) continue;
-      for (const EditProfile& edit : edits_of(from, to)) found.emplace(edit.content, edit);
-    }
-    for (auto& [content, edit] : found) at->second.push_back(std::move(edit));
-    if (!settings_.fitted(p) && !settings_.shared_files) at->second = of_others(at->second, facts);
+    at->second = learnt_from(invented(p.to)).all();
+    if (!settings_.fitted(p)) at->second = of_others(at->second, facts);
     return at->second;
   }
 
@@ -164,7 +163,21 @@ class StructureRun {
     const UpdatePrediction update =
         predict_update(facts_for("", p.from), facts, p.design, profiles_for(p, facts), known(p));
     predicted.network = update.network, predicted.copied = update.copied;
+    if (!settings_.fitted(p)) predict_seen(p, facts, predicted);
     return predicted;
+  }
+
+  // The second prediction of an update, which knows what files that it shares with other
+  // applications went through there. Where there are none it would be the first one.
+  void predict_seen(const StructurePoint& p, const StructureFacts& facts,
+                    StructurePrediction& predicted) {
+    const auto [at, fresh] = elsewhere_.try_emplace({p.from, p.to});
+    if (fresh) at->second = learnt_from(invented(p.to)).elsewhere(p.from + ">" + p.to);
+    predicted.seen = seen_changes(at->second, facts);
+    if (predicted.seen.seen == 0) return;
+    const UpdatePrediction update =
+        predict_update(facts_for("", p.from), facts, p.design, at->second, known(p));
+    predicted.network_seen = update.network, predicted.copied_seen = update.copied;
   }
 
   UpdateKnowledge known(const StructurePoint& p) {
@@ -177,7 +190,7 @@ class StructureRun {
     return k;
   }
 
-  // The second prediction of an update, which knows what was counted at one block size and is
+  // Another prediction of an update, which knows what was counted at one block size and is
   // therefore none for that. Damage is the same in every design: the image that is told of is
   // placed in order, whose draws are cheap.
   void predict_told(const StructurePoint& p, const StructureFacts& facts,
@@ -271,8 +284,10 @@ class StructureRun {
   StructureTrees trees_;
   DigestHashes hashes_;  // of all contents met so far
   std::map<std::pair<std::string, std::string>, StructureFacts> facts_;
-  std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> edits_, profiles_;
-  std::map<std::string, HeldPages> held_;                                  // by tree
+  std::map<std::pair<std::string, std::string>, std::vector<EditProfile>> edits_, profiles_,
+      elsewhere_;                          // by image
+  std::map<bool, RecordedEdits> learnt_;   // of invented updates, and of others
+  std::map<std::string, HeldPages> held_;  // by tree
   std::map<std::array<std::string, 3>, std::vector<std::uint64_t>> near_;  // from, to, packing
   std::map<std::string, zar::Recipe> recipes_;
 };

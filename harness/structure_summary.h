@@ -13,6 +13,9 @@ std::string structure_summary(const Result& result, const StructureSettings& set
 // Whether a prediction is right only because its interval is wide.
 bool spread_needed(const Metric& metric, double tolerance);
 
+// Whether it states an interval, and what was counted lies in it.
+bool in_interval(const Metric& metric);
+
 // Of predictions that state an interval: how many there are, and how many counted numbers lie in
 // theirs. Images that the model was fitted on do not count.
 struct Coverage {

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "harness/report/answers.h"
+#include "harness/structure_cells.h"
+#include "harness/structure_compare.h"
 #include "harness/structure_experiment.h"
 #include "harness/structure_summary.h"
 #include "harness/table.h"
@@ -74,32 +76,6 @@ const Question& question(const std::string& name) {
   return *std::find_if(all.begin(), all.end(), [&](const Question& q) { return name == q.name; });
 }
 
-std::optional<double> best(const Metric* m) {
-  if (m == nullptr) return std::nullopt;
-  return m->measured ? std::optional(m->measured->median) : m->simulated;
-}
-
-std::string amount(double value, const std::string& unit) {
-  if (unit == "1") return fmt::format("{:.0f}", value);
-  if (value < 10 * 1024) return fmt::format("{:.0f} B", value);
-  if (value < 1024 * 1024) return fmt::format("{:.1f} KiB", value / 1024);
-  return fmt::format("{:.2f} MiB", value / (1024 * 1024));
-}
-
-// "12.5 MiB =" equal as predicted, "12.5 MiB +1.2%" the prediction's error, "~" when the
-// counted one lies among the draws all the same, "!" when not.
-std::string cell(const Metric* m, double tolerance) {
-  const auto value = best(m);
-  if (!value) return "-";
-  std::string text = amount(*value, m->unit);
-  if (!m->measured) return text + " (model)";
-  if (!m->simulated) return text;
-  if (m->note == "exact") return text + (*m->within_tolerance ? " =" : " !=");
-  if (m->relative_error) text += fmt::format(" {:+.1f}%", *m->relative_error * 100);
-  if (m->within_tolerance == false) return text + "!";
-  return text + (m->within_tolerance && spread_needed(*m, tolerance) ? "~" : "");
-}
-
 class StructureTable {
  public:
   StructureTable(const Result& result, const Experiment& e)
@@ -119,12 +95,12 @@ class StructureTable {
     a.words = words();
     std::vector<Cost> costs;
     for_each_image([&](const std::string& image, std::size_t begin, std::size_t end) {
-      const auto least = best_of(begin, end);
+      const auto least = least_of(begin, end);
       if (!least) return;
-      const double value = *best(find_metric(result_.points[*least], question_.least));
+      const double value = *best_of(find_metric(result_.points[*least], question_.least));
       const std::size_t first = costs.size();
       for (std::size_t i = begin; i < end; ++i)
-        if (const auto v = best(find_metric(result_.points[i], question_.least)))
+        if (const auto v = best_of(find_metric(result_.points[i], question_.least)))
           costs.push_back({image, design(i), *v, ratio_of(*v, value)});
       const auto worst = most_of(costs.begin() + static_cast<std::ptrdiff_t>(first), costs.end());
       a.sentences.push_back(fmt::format(
@@ -236,6 +212,9 @@ class StructureTable {
             {"scrap", "files that found no place where placement wanted them"},
             {"copied, to copy", "bytes that the client has, but elsewhere in its old image"},
             {"cost, fetch+recipe", "bytes to fetch, with the recipe"},
+            {"strangers, seen, told",
+             "predictions: from files that the image does not have; with what files that it shares "
+             "with other applications went through there; told what was counted at one block size"},
             {"blocks, cdc, strings",
              "kinds of units: blocks of fixed size; content-defined chunks of a file; whole pieces "
              "of content (a large file, or a bundle of small ones)"}};
@@ -256,11 +235,11 @@ class StructureTable {
   }
 
   // The first that has the least of what is to be small.
-  std::optional<std::size_t> best_of(std::size_t begin, std::size_t end) const {
+  std::optional<std::size_t> least_of(std::size_t begin, std::size_t end) const {
     std::optional<std::size_t> least;
     double value = std::numeric_limits<double>::infinity();
     for (std::size_t i = begin; i < end; ++i)
-      if (const auto v = best(find_metric(result_.points[i], question_.least)); v && *v < value)
+      if (const auto v = best_of(find_metric(result_.points[i], question_.least)); v && *v < value)
         value = *v, least = i;
     return least;
   }
@@ -277,20 +256,43 @@ class StructureTable {
     return text.empty() ? "the one" : text;
   }
 
+  // What to fetch is predicted more than once: each with its error bars.
+  std::vector<std::string> further(std::size_t begin, std::size_t end) const {
+    std::vector<std::string> found;
+    for (const std::string_view one : kFurther) {
+      const std::string name = "network" + std::string(one);
+      for (std::size_t i = begin; i < end; ++i)
+        if (find_metric(result_.points[i], name) != nullptr) {
+          found.push_back(name);
+          break;
+        }
+    }
+    if (!found.empty()) found.insert(found.begin(), "network");
+    return found;
+  }
+
   std::string one_image(const std::string& image, std::size_t begin, std::size_t end) const {
     std::vector<std::string> heading{
         image + (settings_.fitted(settings_.points[begin]) ? " (fitted on)" : "")};
+    const std::vector<std::string> predictions = further(begin, end);
     for (const auto& [metric, title] : question_.columns) heading.emplace_back(title);
+    for (const std::string& one : predictions)
+      heading.emplace_back(one == "network" ? "fetch: strangers" : one.substr(one.find('_') + 1));
     Table table(heading);
     for (std::size_t i = begin; i < end; ++i) {
       std::vector<std::string> row{design(i)};
+      const auto metric_of = [&](const std::string& name) {
+        return find_metric(result_.points[i], name);
+      };
       for (const auto& [metric, title] : question_.columns)
-        row.push_back(cell(find_metric(result_.points[i], metric), settings_.tolerance));
+        row.push_back(structure_cell(metric_of(metric), settings_.tolerance));
+      for (const std::string& one : predictions)
+        row.push_back(prediction_cell(metric_of(one), settings_.tolerance));
       table.add(row);
     }
-    const auto least = best_of(begin, end);
+    const auto least = least_of(begin, end);
     if (!least) return fmt::format("\n{}: no number\n", image);
-    const double value = *best(find_metric(result_.points[*least], question_.least));
+    const double value = *best_of(find_metric(result_.points[*least], question_.least));
     return "\n" + table.text("  ") +
            fmt::format("  => {}: {} ({})\n", question_.answer, design(*least), amount(value, "B"));
   }

@@ -1,6 +1,7 @@
 // The kind "structure": what it asks for, and that models and real counts agree on small trees.
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -12,6 +13,7 @@
 #include "harness/report/plots.h"
 #include "harness/report/report.h"
 #include "harness/schema.h"
+#include "harness/structure_cells.h"
 #include "harness/structure_compare.h"
 #include "harness/structure_run.h"
 #include "harness/structure_summary.h"
@@ -266,18 +268,88 @@ TEST(StructureExperiment, ASecondPredictionIsToldWhatWasCountedAtOneBlockSize) {
   EXPECT_THAT(text, HasSubstr("told what was counted in blocks of 256 KiB"));
 }
 
-// Most files that the update changes have the same two contents in another one, backwards from
-// another version.
-TEST(StructureExperiment, SharedFilesAreDrawnUnlessTheirDamageIsToBeKnown) {
-  const zar::TemporaryDirectory out;
+// Trees as the script that unpacks packages leaves them: applications "one" and "two" share a
+// library of which the update changes one page; of what they have alone it changes all pages.
+class SharedFiles : public testing::Test {
+ protected:
+  SharedFiles() {
+    ::setenv("MISSIVE_HOME", home_.path().c_str(), 1);
+    for (const char* application : {"one", "two"})
+      for (const char* suite : {"bookworm", "bookworm-security", "bookworm-proposed"}) {
+        const auto tree = home_.path() / "trees" / (application + std::string("@") + suite);
+        const bool old = suite == std::string("bookworm");
+        std::string library = zar::noise(160 << 10, 1);
+        if (!old) library[40 << 10] ^= 1;
+        zar::put(tree, "/library", library);
+        zar::put(tree, "/own", zar::noise(80 << 10, application[0] + (old ? 0U : 1000U)));
+        zar::set_time(tree, 0);
+      }
+  }
+  ~SharedFiles() override { ::unsetenv("MISSIVE_HOME"); }
+  zar::TemporaryDirectory home_, out_;
+  const std::string body_ =
+      R"("question": "update", "images": ["one@bookworm>one@bookworm-security"],
+         "block_sizes": ["4KiB"], "leave_one_out": true, "fit_images": )";
+};
+
+TEST_F(SharedFiles, ASecondPredictionKnowsWhatTheyWentThroughInAnotherApplication) {
   const std::string body =
-      R"("question": "update", "images": ["list:xterm>list:xterm~1"], "block_sizes": ["4KiB"],
-         "leave_one_out": true, "fit_images": ["list:xterm~2>list:xterm~1"])";
-  const auto error = [&](const Result& r) {
-    return std::abs(*metric(r.points[0], "network").relative_error);
-  };
-  const Result drawn = run(body, out), known = run(body + R"(, "shared_files": "known")", out);
-  EXPECT_LT(error(known), error(drawn));
+      body_ + R"(["one@bookworm>one@bookworm-security", "two@bookworm>two@bookworm-security"])";
+  const Result r = run(body, out_);
+  const Metric& strangers = metric(r.points[0], "network");
+  const Metric& seen = metric(r.points[0], "network_seen");
+  EXPECT_EQ(strangers.measured->median, (1 + 20) * 4096);  // of the library, and own
+  EXPECT_EQ(*strangers.simulated, (40 + 20) * 4096);       // strangers keep nothing
+  EXPECT_EQ(seen.measured->median, strangers.measured->median);
+  EXPECT_LT(*seen.simulated, (1 + 20) * 4096);  // its own is drawn: as the library, or as two's
+  EXPECT_GT(*seen.simulated, (1 + 1) * 4096);
+  EXPECT_TRUE(seen.within_tolerance.has_value());
+  EXPECT_THAT(seen.note, HasSubstr("1 of 2 changed files were seen in other applications"));
+  EXPECT_TRUE(metric(r.points[0], "copied_seen").simulated.has_value());
+  const std::string text = structure_table(r, experiment(body));
+  EXPECT_THAT(text, HasSubstr("fetch: strangers"));
+  EXPECT_THAT(text, HasSubstr("held out to fetch, seen: 1 numbers"));
+}
+
+TEST_F(SharedFiles, AnotherVersionOfTheSameApplicationIsNoOtherApplication) {
+  const Result r = run(body_ + R"(["one@bookworm>one@bookworm-proposed"])", out_);
+  EXPECT_TRUE(metric(r.points[0], "network").simulated.has_value());
+  for (const Metric& m : r.points[0].metrics) EXPECT_NE(m.name, "network_seen");
+}
+
+TEST(StructureExperiment, APredictionHasItsErrorBarsAsSharesOfWhatWasCounted) {
+  Metric m;
+  EXPECT_EQ(prediction_cell(nullptr, 0.05), "-");
+  EXPECT_EQ(prediction_cell(&m, 0.05), "-");
+  m.unit = "B", m.simulated = 2048;
+  EXPECT_EQ(prediction_cell(&m, 0.05), "2048 B");
+  m.measured = Measured{200, 200, 200, 1, std::nullopt};
+  m.simulated = 214, m.relative_error = 0.07, m.within_tolerance = true;
+  m.simulated_interval = {190, 230};
+  EXPECT_EQ(prediction_cell(&m, 0.05), "+7.0%~ [-5 +15]");
+  m.within_tolerance = false, m.simulated_interval.reset();
+  EXPECT_EQ(prediction_cell(&m, 0.05), "+7.0%!");
+  m.note = "exact";
+  EXPECT_EQ(prediction_cell(&m, 0.05), "!=");
+}
+
+TEST(StructureExperiment, LeavingOneOutBlockSizesAreCountedOneByOne) {
+  const std::string body =
+      R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm~2"],
+         "leave_one_out": true, "block_sizes": ["4KiB", "16KiB"])";
+  const Experiment e = experiment(body);
+  const auto& s = structure_settings(e);
+  Result r = empty_result(e);
+  const double counted[] = {95, 3e6, 108, 111};  // within 5 %: the last two; in it: all but one
+  for (std::size_t i = 0; i < r.points.size(); ++i) {
+    StructurePrediction p;
+    p.network = Predicted{110, false, {{90, 130}}};
+    compare_structure(s.points[i], s, &p, {{"network", counted[i]}, {"recipe", 1}, {"image", 1}}, 1,
+                      r.points[i]);
+  }
+  const std::string text = structure_table(r, e);
+  EXPECT_THAT(text, HasSubstr("4.00 KiB: 1 of 2 (2 of 2), 16.0 KiB: 1 of 2 (1 of 2)"));
+  EXPECT_THAT(text, HasSubstr("beyond, but of less than 1 MiB: 1"));
 }
 
 TEST(StructureExperiment, HashesAreKnownUnlessTheyAreToBeDrawn) {

@@ -89,14 +89,22 @@ struct Predicted {
 };
 Predicted mean_of(std::vector<double> draws);
 
+// Of the files of a page or more that an update changed, equal ones once: how many there are, and
+// how many the update of another application changed in the very same way.
+struct SeenChanges {
+  std::size_t seen = 0, changed = 0;
+};
+
 // Nothing where the model has no answer: number of content-defined units, packings that placements
 // other than "in-order" are not laid out for.
 struct StructurePrediction {
   std::optional<Predicted> metadata, padding, image, units, recipe, tree, proof, start_blocks;
   std::optional<Predicted> scrap_items;
   std::optional<Predicted> network, copied;            // predict_update()
+  std::optional<Predicted> network_seen, copied_seen;  // who saw others' updates, files shared too
   std::optional<Predicted> network_told, copied_told;  // of draws_near() what was counted
-  std::optional<Predicted> start_proof;                // where the caller knows the gaps
+  SeenChanges seen;
+  std::optional<Predicted> start_proof;  // where the caller knows the gaps
 };
 StructurePrediction predict_structure(const StructureFacts& facts, const StructureDesign& design,
                                       const ContentHashes* hashes = nullptr);

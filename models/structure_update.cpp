@@ -227,6 +227,21 @@ std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,
   return others;
 }
 
+SeenChanges seen_changes(const std::vector<EditProfile>& profiles, const StructureFacts& to) {
+  std::unordered_map<std::uint64_t, std::uint64_t> old;
+  for (const EditProfile& p : profiles) old.emplace(p.content, p.old_content);
+  SeenChanges s;
+  std::unordered_set<std::uint64_t> met;  // equal contents count once
+  for (const FileFact& file : to.files) {
+    if (file.change != FileChange::changed || file.size < kPage) continue;
+    if (!met.insert(file.content).second) continue;
+    ++s.changed;
+    const auto at = old.find(file.content);
+    s.seen += at != old.end() && at->second == file.old_content;
+  }
+  return s;
+}
+
 std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles, bool resized,
                                        std::uint64_t pages) {
   constexpr double kNear = 2;  // powers of two

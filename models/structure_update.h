@@ -13,7 +13,7 @@
 // that it may have equally often, or a file that decides alone would move the mean by luck.
 // Whatever also changed in the application itself must not be drawn from: that would be the answer.
 // Where the very same change of the very same file was seen in another application, its damage is
-// that; who predicts from strangers alone leaves such profiles out (of_others()).
+// that (seen_changes()); who predicts from strangers alone leaves such profiles out (of_others()).
 //
 // Pages that are equal. Let an unchanged file lie g pages further back than before, behind files
 // that grew, and let it have a stretch of z pages of zeros. Then z - g of these pages (none, if
@@ -89,6 +89,9 @@ std::vector<bool> zeros_after(const std::vector<std::uint64_t>& old, std::uint64
 // Those whose newer file the image does not hold, nor another successor of the older one.
 std::vector<EditProfile> of_others(const std::vector<EditProfile>& profiles,
                                    const StructureFacts& to);
+
+// Of the image's changes.
+SeenChanges seen_changes(const std::vector<EditProfile>& profiles, const StructureFacts& to);
 
 // The profiles a file of `pages` pages that are not of zeros draws from: of its kind, and at most
 // four times larger or smaller; the five nearest where those are fewer. Their indices.

@@ -264,7 +264,10 @@ TEST(StructureUpdate, TheVerySameChangeHasTheVerySameDamage) {
   const auto p = predict_update(from, to, design(), {other, own});
   EXPECT_EQ(p.network->value, (1 + 1) * kBlock);
   EXPECT_FALSE(p.network->spread);
+  EXPECT_EQ(seen_changes({other, own}, to).seen, 1u);
+  EXPECT_EQ(seen_changes({other, own}, to).changed, 1u);
   own.old_content = 96;  // from another version: a change like any other
+  EXPECT_EQ(seen_changes({other, own}, to).seen, 0u);
   EXPECT_TRUE(predict_update(from, to, design(), {other, own}).network->spread);
 }
 

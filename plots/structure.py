@@ -171,26 +171,38 @@ def _update(wide: Any) -> Any:
     return figure
 
 
-KINDS = {"network": "to fetch", "copied": "to copy", "network_told": "to fetch, told", "copied_told": "to copy, told"}
+NUMBERS = {"network": "to fetch", "copied": "to copy"}
+FROM = {"": "from strangers", "_seen": "seen elsewhere", "_told": "told one size"}
 
 
-def _coverage_panels(result: missive.Result) -> list[tuple[str, Any]]:
-    """What was drawn and counted: for each number and placement its rows, by image and block size."""
+def _coverage_panels(result: missive.Result) -> list[list[tuple[str, Any]]]:
+    """What was drawn and counted: a line for each number and placement, in it each prediction with its rows, by image and block size."""
     frame = result.frame()
     figures.need("placement" in frame.columns and "simulated_low" in frame.columns, result,
                  "no images; give the result of an experiment of kind 'structure'")  # fmt: skip
-    frame = frame[frame.metric.isin(KINDS) & frame.simulated.notna() & (frame.measured > 0)]
+    frame = frame[frame.metric.isin([number + end for number in NUMBERS for end in FROM]) & frame.simulated.notna() & (frame.measured > 0)]
     figures.need(len(frame) > 0, result, "nothing is both predicted and counted; run it with --backend both")
-    panels = []
-    for metric, called in KINDS.items():
+    ends = [end for end in FROM if frame.metric.isin([number + end for number in NUMBERS]).any()]
+    lines = []
+    for number, called in NUMBERS.items():
         for placement in dict.fromkeys(frame.placement):
-            rows = frame[(frame.metric == metric) & (frame.placement == placement)]
-            if len(rows) > 0:
-                panels.append((f"{called}, {CALLED.get(placement, placement.replace('-', ' '))}", rows))
-    return panels
+            own = frame[frame.placement == placement]
+            lines.append([(f"{called}, {CALLED.get(placement, placement.replace('-', ' '))}: {FROM[end]}", own[own.metric == number + end]) for end in ends])
+    return lines
 
 
-def _coverage_panel(ax: Any, rows: Any, images: list[str], sizes: list[int], tolerance: float) -> None:
+def _amounts(lines: list[list[tuple[str, Any]]], images: list[str]) -> list[str]:
+    """What each image is called, with what its update fetches in the largest blocks up to 64 KiB: errors of little are no errors of weight."""
+    names = []
+    for image in images:
+        rows = next((rows for line in lines for _, rows in line if (rows.image == image).any()))
+        rows = rows[rows.image == image].sort_values("block_size")
+        rows = rows[rows.block_size <= max(64 * KIB, rows.block_size.min())]
+        names.append(f"{_tree(image.partition('>')[0]).partition(',')[0]} ({rows.measured.iloc[-1] / MIB:.1f} MiB)")
+    return names
+
+
+def _coverage_panel(ax: Any, title: str, rows: Any, images: list[str], names: list[str], sizes: list[int], tolerance: float) -> None:
     """One line a prediction, as a share of what was counted; nothing off the picture without an arrow."""
     stated = held = near = 0
     for row in rows.itertuples():
@@ -207,29 +219,30 @@ def _coverage_panel(ax: Any, rows: Any, images: list[str], sizes: list[int], tol
         ax.plot(100 * row.relative_error, y, color=colour if drawn else "black", **figures.SIMULATED | {"markersize": 5 if beyond else 3, "markeredgewidth": 1.1 if beyond else 0.7})
     ax.axvspan(-100 * tolerance, 100 * tolerance, color="#EEEEEE", zorder=0)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(range(len(images)), [_tree(i.partition(">")[0]).partition(",")[0] for i in images])
+    ax.set_yticks(range(len(images)), names)
     ax.set_ylim(len(images) - 0.5, -0.5)
-    ax.set_xlabel("predicted, beyond what was counted (%)")
-    ax.text(1, 1.01, f"{held} of {stated} hold; {near} of {len(rows)} within {100 * tolerance:g} %", transform=ax.transAxes, ha="right", va="bottom", fontsize=6)
+    ax.set_title(f"{title}\n{held} of {stated} hold; {near} of {len(rows)} within {100 * tolerance:g} %", loc="left", fontsize=6.5)
 
 
 def _coverage(result: missive.Result) -> Any:
     """Do the intervals hold? Each should lie across the line: what was counted."""
-    panels = _coverage_panels(result)
-    images = list(dict.fromkeys(i for _, rows in panels for i in rows.image))
-    sizes = sorted({int(s) for _, rows in panels for s in rows.block_size})
-    lines = -(-len(panels) // 2)
-    figure, axes = plt.subplots(lines, 2, figsize=(figures.PAGE, lines * (0.75 + 0.075 * len(sizes) * len(images))), sharey=True, squeeze=False)
-    for ax in list(axes.flat)[len(panels):]:
-        ax.set_visible(False)
+    lines = _coverage_panels(result)
+    images = list(dict.fromkeys(i for line in lines for _, rows in line for i in rows.image))
+    sizes = sorted({int(s) for line in lines for _, rows in line for s in rows.block_size})
+    names = _amounts(lines, images)
+    height = 0.9 + 0.06 * len(sizes) * len(images)
+    figure, axes = plt.subplots(len(lines), len(lines[0]), figsize=(figures.PAGE, len(lines) * height), sharey=True, squeeze=False)
     tolerance = result.document["experiment"]["effective"]["tolerance"]["statistical"]
-    for ax, (title, rows) in zip(axes.flat, panels):
-        ax.set_title(title, loc="left", fontsize=7)
-        _coverage_panel(ax, rows, images, sizes, tolerance)
+    for ax, (title, rows) in zip(axes.flat, (panel for line in lines for panel in line)):
+        _coverage_panel(ax, title, rows, images, names, sizes, tolerance)
+        ax.tick_params(labelsize=6)
+    for ax in axes[-1]:
+        ax.set_xlabel("predicted, beyond the count (%)", fontsize=7)
     line = {"linewidth": 1.6}
     handles = {"interval of nine tenths holds the count": plt.Line2D([], [], color=figures.BLUE, **line), "does not": plt.Line2D([], [], color=figures.RED, **line),
                f"predicted (large: beyond {100 * tolerance:g} %)": plt.Line2D([], [], color="black", **figures.SIMULATED)}  # fmt: skip
-    handles |= {f"of each, from above: blocks of {', '.join(_size(s) for s in sizes)}": plt.Line2D([], [], linestyle="")}
+    handles |= {f"of each, from above: blocks of {', '.join(_size(s) for s in sizes)}": plt.Line2D([], [], linestyle=""),
+                f"(MiB): to fetch in blocks of {_size(max([s for s in sizes if s <= 64 * KIB] or sizes[:1]))}": plt.Line2D([], [], linestyle="")}  # fmt: skip
     figures.legend_below(figure, handles, 2)
     return figure
 
