@@ -18,13 +18,13 @@ class Progress;
 struct RunOptions {
   std::filesystem::path out;  // exists and can be written to
   int jobs = 1;               // simulated points at a time; real launches never overlap
-  // One of several runs whose results are put together: what this host's file of parameters has is
-  // not measured again, since all must be given the same.
-  bool part = false;
   Progress* progress = nullptr;  // never null when called by the command line
   // Called after each point with what is known so far, so that an interruption keeps it. May be
   // empty.
   std::function<void(const Result&)> checkpoint;
+  // One of several runs whose results are put together: what this host's file of parameters has is
+  // not measured again, since all must be given the same.
+  bool part = false;
 };
 
 // Runs every point in the worlds of `experiment.backend` and compares. A point that fails is listed
