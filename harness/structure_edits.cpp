@@ -14,7 +14,7 @@ namespace missive::harness {
 
 namespace {
 
-constexpr std::string_view kHeader = "# missive-sim/edits/3 page=4096 digest=sha256/64 zeros=no";
+constexpr std::string_view kHeader = "# missive-sim/edits/4 page=4096 digest=sha256/64 zeros=no";
 constexpr std::size_t kMaxText = std::size_t{64} << 20U, kMaxPages = std::size_t{1} << 24U,
                       kMaxImages = 1024;
 
@@ -39,6 +39,24 @@ bool parse_runs(std::string_view runs, EditProfile& p) {
   return !p.kept.empty();
 }
 
+// FIRST:PAGES:BY, ...
+bool parse_moves(std::string_view moves, EditProfile& p) {
+  if (moves == "-") return true;
+  p.moved.assign(p.kept.size(), 0);
+  while (!moves.empty()) {
+    std::string_view move = cut(moves, ',');
+    std::uint64_t first = 0, pages = 0, by = 0;
+    if (!number(cut(move, ':'), first, 10) || !number(cut(move, ':'), pages, 10)) return false;
+    const bool forward = move.starts_with('-');
+    if (!number(move.substr(forward ? 1 : 0), by, 10) || by == 0 || by > kMaxPages) return false;
+    if (pages == 0 || pages > p.kept.size() || first > p.kept.size() - pages) return false;
+    const auto signed_by = static_cast<std::int32_t>(by);
+    std::fill_n(p.moved.begin() + static_cast<std::ptrdiff_t>(first), pages,
+                forward ? -signed_by : signed_by);
+  }
+  return true;
+}
+
 bool parse(std::string_view line, const std::vector<std::string>& images, RecordedEdit& e) {
   EditProfile& p = e.edit;
   if (!number(cut(line, '\t'), p.content, 16) || !number(cut(line, '\t'), p.old_content, 16))
@@ -46,7 +64,7 @@ bool parse(std::string_view line, const std::vector<std::string>& images, Record
   const std::string_view kind = cut(line, '\t');
   if (kind != "same" && kind != "resized") return false;
   p.resized = kind == "resized";
-  if (!parse_runs(cut(line, '\t'), p)) return false;
+  if (!parse_runs(cut(line, '\t'), p) || !parse_moves(cut(line, '\t'), p)) return false;
   while (!line.empty()) {
     std::uint64_t image = 0;
     if (!number(cut(line, ','), image, 10) || image >= images.size()) return false;
@@ -62,6 +80,18 @@ std::vector<std::size_t> runs_of(const std::vector<bool>& pages) {
     ++runs.back();
   }
   return runs;
+}
+
+std::string moves_of(const std::vector<std::int32_t>& moved) {
+  std::string text;
+  for (std::size_t first = 0; first < moved.size();) {
+    std::size_t end = first + 1;
+    while (end < moved.size() && moved[end] == moved[first]) ++end;
+    if (moved[first] != 0)
+      text += fmt::format("{}{}:{}:{}", text.empty() ? "" : ",", first, end - first, moved[first]);
+    first = end;
+  }
+  return text.empty() ? "-" : text;
 }
 
 }  // namespace
@@ -101,9 +131,9 @@ std::string RecordedEdits::text() const {
   for (const auto& [contents, e] : edits_) {
     std::vector<std::size_t> images;
     for (const std::string& image : e.images) images.push_back(numbers.at(image));
-    text += fmt::format("{:016x}\t{:016x}\t{}\t{}\t{}\n", e.edit.content, e.edit.old_content,
+    text += fmt::format("{:016x}\t{:016x}\t{}\t{}\t{}\t{}\n", e.edit.content, e.edit.old_content,
                         e.edit.resized ? "resized" : "same", fmt::join(runs_of(e.edit.kept), ","),
-                        fmt::join(images, ","));
+                        moves_of(e.edit.moved), fmt::join(images, ","));
   }
   return text;
 }
@@ -123,8 +153,8 @@ std::vector<RecordedEdit> read_edits(const std::filesystem::path& file) {
       images.emplace_back(one.substr(2));
     else if (!parse(one, images, edits.emplace_back()))
       throw InputError(
-          fmt::format("{}:{}: not a line of two digests, same or resized, runs of pages, and "
-                      "numbers of images; see traces/README.md",
+          fmt::format("{}:{}: not a line of two digests, same or resized, runs of pages, "
+                      "moves, and numbers of images; see traces/README.md",
                       file.string(), line));
   }
   return edits;

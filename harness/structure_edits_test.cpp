@@ -34,6 +34,7 @@ TEST(StructureEdits, WhatIsWrittenIsRead) {
   EditProfile a, b;
   a.content = 0xfedcba9876543210, a.old_content = 1, a.resized = true;
   a.kept = {false, false, true, false, true, true};
+  a.moved = {0, 3, 0, -2, 0, 0};
   b.content = 2, b.kept = {true};
   RecordedEdits edits;
   edits.add(a, {"x>y"}), edits.add(b, {"x>y"}), edits.add(b, {"u>v"});
@@ -43,6 +44,8 @@ TEST(StructureEdits, WhatIsWrittenIsRead) {
   EXPECT_EQ(read[1].edit.old_content, a.old_content);
   EXPECT_TRUE(read[1].edit.resized);
   EXPECT_EQ(read[1].edit.kept, a.kept);
+  EXPECT_EQ(read[1].edit.moved, a.moved);
+  EXPECT_TRUE(read[0].edit.moved.empty());
   EXPECT_EQ(read[1].images, std::set<std::string>({"x>y"}));
   EXPECT_FALSE(read[0].edit.resized);
   EXPECT_EQ(read[0].edit.kept, b.kept);
@@ -77,10 +80,12 @@ TEST(StructureEdits, OtherTextIsRefusedWithItsPlace) {
   EXPECT_TRUE(round_trip(head).empty());
   EXPECT_THAT(error_of("something\n"), HasSubstr("e.gz:1: not a list of edits"));
   for (const char* line :
-       {"", "1", "1\t2", "1\t2\tmoved\t3\t0", "1\t2\tsame\t\t0", "1\t2\tsame\t0\t0",
-        "1\t2\tsame\t3,x\t0", "1\t2\tsame\t99999999\t0", "x\t2\tsame\t1\t0", "1\t2\tsame\t1",
-        "1\t2\tsame\t1\t1", "1\t2\tsame\t1\t0,x", "I\tlate"})
-    EXPECT_THAT(error_of(head + "I\tx>y\n1\t2\tsame\t1\t0\n" + line + "\n"),
+       {"", "1", "1\t2", "1\t2\tmoved\t3\t-\t0", "1\t2\tsame\t\t-\t0", "1\t2\tsame\t0\t-\t0",
+        "1\t2\tsame\t3,x\t-\t0", "1\t2\tsame\t99999999\t-\t0", "x\t2\tsame\t1\t-\t0",
+        "1\t2\tsame\t1\t-", "1\t2\tsame\t1\t-\t1", "1\t2\tsame\t1\t-\t0,x",
+        "1\t2\tsame\t1\t0:2:1\t0", "1\t2\tsame\t1\t0:1:0\t0", "1\t2\tsame\t1\t1:1:1\t0",
+        "1\t2\tsame\t1\t0:1:x\t0", "1\t2\tsame\t1\t0:0:1\t0", "1\t2\tsame\t1\t0:1\t0", "I\tlate"})
+    EXPECT_THAT(error_of(head + "I\tx>y\n1\t2\tsame\t1\t-\t0\n" + line + "\n"),
                 HasSubstr("e.gz:4: not a line"))
         << line;
 }

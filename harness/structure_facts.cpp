@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -53,6 +54,31 @@ std::vector<std::uint64_t> page_digests(std::string text) {
   }
   return digests;
 }
+
+// Where else an older file has the pages of a newer one.
+class MovedPages {
+ public:
+  explicit MovedPages(const std::vector<std::uint64_t>& before) {
+    for (std::size_t page = 0; page < before.size(); ++page)
+      if (before[page] != 0) places_[before[page]].push_back(static_cast<std::int32_t>(page));
+  }
+  // As far as its neighbour, if that will do, or else to the nearest place; 0: nowhere.
+  std::int32_t by(std::size_t page, std::uint64_t digest,
+                  const std::vector<std::int32_t>& so_far) const {
+    const auto found = places_.find(digest);
+    if (found == places_.end()) return 0;
+    std::int32_t nearest = 0;
+    for (const std::int32_t place : found->second) {
+      const std::int32_t by = place - static_cast<std::int32_t>(page);
+      if (!so_far.empty() && by == so_far.back() && by != 0) return by;
+      if (nearest == 0 || std::abs(by) < std::abs(nearest)) nearest = by;
+    }
+    return nearest;
+  }
+
+ private:
+  std::unordered_map<std::uint64_t, std::vector<std::int32_t>> places_;
+};
 
 }  // namespace
 
@@ -139,10 +165,17 @@ std::vector<EditProfile> edit_profiles(const StructureTree& from, const Structur
     EditProfile p;
     p.content = number_of(c.digest), p.old_content = number_of(at->second.digest);
     p.resized = a.size() != b.size();
-    const std::vector<bool> zeros = zeros_after(page_digests(a), (b.size() + kPage - 1) / kPage);
-    for (std::size_t page = 0; page < b.size(); page += kPage)
-      if (!zeros[page / kPage])
-        p.kept.push_back(page < a.size() && b.compare(page, kPage, a, page, kPage) == 0);
+    const std::vector<std::uint64_t> before = page_digests(a), after = page_digests(b);
+    const std::vector<bool> zeros = zeros_after(before, after.size());
+    const MovedPages moved(before);
+    for (std::size_t page = 0; page < after.size(); ++page) {
+      if (zeros[page]) continue;
+      const std::size_t here = page * kPage;
+      p.kept.push_back(here < a.size() && b.compare(here, kPage, a, here, kPage) == 0);
+      p.moved.push_back(p.kept.back() ? 0 : moved.by(page, after[page], p.moved));
+    }
+    if (std::all_of(p.moved.begin(), p.moved.end(), [](auto by) { return by == 0; }))
+      p.moved.clear();
     if (!p.kept.empty()) found.emplace(p.content, std::move(p));
   }
   std::vector<EditProfile> profiles;

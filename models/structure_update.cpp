@@ -56,20 +56,33 @@ class DrawnEdits : public PageKeys {
     of_content(file.content, keys);
     if (file.change != FileChange::changed) return;
     const Changed& c = files_.at(file.content);
-    std::vector<std::uint64_t> old(keys.size());
+    std::vector<std::uint64_t> old(up(file.old_size, kPage) / kPage);
     of_content(file.old_content, old);
     std::uint64_t other = 0;  // pages that are not of zeros
-    for (std::uint64_t page = 0; page < keys.size(); ++page)
-      if (c.zeros[page])
+    for (std::uint64_t page = 0; page < keys.size(); ++page) {
+      if (c.zeros[page]) {
         keys[page] = 0;
-      else if (const std::uint64_t i = other++;
-               c.drawn != nullptr && kept_page(*c.drawn, i, c.pages) && old[page] != 0)
-        keys[page] = old[page];
+        continue;
+      }
+      const auto was = c.drawn == nullptr ? std::nullopt : page_before(*c.drawn, other, c.pages);
+      ++other;
+      const std::uint64_t at = page + static_cast<std::uint64_t>(was.value_or(0));
+      if (was && at < old.size() && old[at] != 0)
+        keys[page] = old[at];
       else if (const std::uint64_t back = keys.size() - page; back <= c.before.size())
         keys[page] = mixed(c.before[c.before.size() - back], kAnew);
+    }
   }
 
  private:
+  // How many pages further back the older file has this one, if it has.
+  static std::optional<std::int64_t> page_before(const EditProfile& profile, std::uint64_t page,
+                                                 std::uint64_t pages) {
+    const std::uint64_t like = page_like(profile.kept.size(), page, pages);
+    if (profile.kept[like]) return 0;
+    if (profile.moved.empty() || profile.moved[like] == 0) return std::nullopt;
+    return profile.moved[like];
+  }
   // Of every kDraws draws in a row, the n-th part has each of n choices, in an order of the file's
   // own.
   static std::uint64_t one_of(std::uint64_t n, std::uint64_t seed, std::uint64_t number) {
@@ -259,11 +272,10 @@ std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles,
   return like;
 }
 
-bool kept_page(const EditProfile& profile, std::uint64_t page, std::uint64_t pages) {
-  const std::uint64_t own = profile.kept.size();
-  if (page == 0 || own == 1) return profile.kept.front();
-  if (page + 1 == pages) return profile.kept.back();
-  return profile.kept[own == 2 ? 0 : 1 + (page - 1) % (own - 2)];
+std::uint64_t page_like(std::uint64_t own, std::uint64_t page, std::uint64_t pages) {
+  if (page == 0 || own == 1) return 0;
+  if (page + 1 == pages) return own - 1;
+  return own == 2 ? 0 : 1 + (page - 1) % (own - 2);
 }
 
 }  // namespace missive

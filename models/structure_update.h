@@ -5,7 +5,10 @@
 //
 //   * A rebuilt library of the same size is either stamped (its build id in the first page, a check
 //     sum in the last one) or compiled anew, most of it. Nothing about its size says which.
-//   * One of another size is new behind the first byte that moved.
+//   * One of another size is new behind the first byte that moved. But segments of a program begin
+//     at pages: where what lies in front of one grew by whole pages, its own may be as they were,
+//     moved. Of those that are neither kept nor zeros that is one in sixty. Blocks of a page find
+//     them in the older image, larger ones only when they move by whole blocks.
 //
 // Each changed file therefore takes the damage of one that changed elsewhere, of like size and
 // drawn again for every draw; so damage keeps its clusters and its all-or-nothing. Draws are a
@@ -49,12 +52,14 @@
 
 namespace missive {
 
-// How one file changed: which of its pages the older one has at the same place. Pages that are to
-// be zeros (zeros_after()) are left out.
+// How one file changed: which of its pages the older one has at the same place, and which at
+// another. Pages that are to be zeros (zeros_after()) are left out.
 struct EditProfile {
   std::uint64_t content = 0, old_content = 0;  // FileFact::content of the newer and of the older
   bool resized = false;
   std::vector<bool> kept;  // of a page or more
+  // By how many pages further back the older file has a page; 0: nowhere else. Empty: all 0.
+  std::vector<std::int32_t> moved = {};
 };
 
 // What is known beside manifests and other updates.
@@ -97,8 +102,8 @@ SeenChanges seen_changes(const std::vector<EditProfile>& profiles, const Structu
 // four times larger or smaller; the five nearest where those are fewer. Their indices.
 std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles, bool resized,
                                        std::uint64_t pages);
-// Whether `page` of `pages` is kept, with the damage of another file: ends fall on ends, and what
-// lies between is repeated or cut.
-bool kept_page(const EditProfile& profile, std::uint64_t page, std::uint64_t pages);
+// The page of a file of `own` pages that says what becomes of `page` of `pages` of another one:
+// ends fall on ends, and what lies between is repeated or cut.
+std::uint64_t page_like(std::uint64_t own, std::uint64_t page, std::uint64_t pages);
 
 }  // namespace missive

@@ -271,6 +271,31 @@ TEST(StructureUpdate, TheVerySameChangeHasTheVerySameDamage) {
   EXPECT_TRUE(predict_update(from, to, design(), {other, own}).network->spread);
 }
 
+// What lies behind a part that grew by whole pages is moved: to copy, but not to fetch where a
+// block of the older image is found in it.
+TEST(StructureUpdate, PagesThatMovedAreFetchedOnlyInBlocksThatTheyDoNotFill) {
+  const StructureFacts from = image({70000, 40 * kBlock});
+  StructureFacts to = from;
+  change(to, 1, 40 * kBlock + 2 * kPage);
+  EditProfile own;
+  own.content = to.files[1].content, own.old_content = to.files[1].old_content, own.resized = true;
+  own.kept.assign(642, false);
+  own.moved.assign(642, 0);
+  std::fill_n(own.moved.begin() + 322, 320, -2);  // the second half
+  const auto pages = [&](std::uint64_t block_pages) {
+    StructureDesign d = design();
+    d.block_size = block_pages * kPage;
+    return predict_update(from, to, d, {own});
+  };
+  EXPECT_EQ(pages(1).network->value, (1 + 322) * kPage);
+  EXPECT_EQ(pages(1).copied->value, (1 + 642) * kPage);
+  EXPECT_EQ(pages(2).network->value, (2 + 322) * kPage);  // moved by a block
+  EXPECT_EQ(pages(4).network->value, (4 + 644) * kPage);  // by half of one
+  // Out of the older file there is nothing.
+  std::fill_n(own.moved.begin() + 322, 320, 2000);
+  EXPECT_EQ(pages(1).network->value, (1 + 642) * kPage);
+}
+
 // Two changed files, each either stamped or rebuilt: four numbers that could be counted.
 TEST(StructureUpdate, ToldTheDamageAtOneBlockSizeTheModelKnowsItAtOthers) {
   const StructureFacts from = image({70000, 40 * kBlock, 20 * kBlock});
@@ -306,7 +331,8 @@ TEST(StructureUpdate, LikeSizesAreDrawnFromAndEndsFallOnEnds) {
   EditProfile p;
   p.kept = {false, true, false, true, false};
   std::string pages;
-  for (std::uint64_t page = 0; page < 9; ++page) pages += kept_page(p, page, 9) ? '#' : '.';
+  for (std::uint64_t page = 0; page < 9; ++page)
+    pages += p.kept[page_like(p.kept.size(), page, 9)] ? '#' : '.';
   EXPECT_EQ(pages, ".#.##.##.");
 }
 
