@@ -34,7 +34,8 @@ class MmapDelivery : public Delivery {
   MmapDelivery()
       : root_(new_mount("tmpfs", {{"mode", "755"}}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)) {
     for (const char* each : kDirectories)
-      if (::mkdirat(root_.get(), each, 0755) != 0)
+      // The launcher's umask is not the application's.
+      if (::mkdirat(root_.get(), each, 0755) != 0 || ::fchmodat(root_.get(), each, 0755, 0) != 0)
         throw_errno(std::string("delivery mmap: cannot make /") + each);
     make_read_only(root_);
   }
@@ -58,12 +59,7 @@ class MmapDelivery : public Delivery {
   MappedProgram program_;
 };
 
-}  // namespace
-
-std::unique_ptr<Delivery> make_mmap_delivery() { return std::make_unique<MmapDelivery>(); }
-
-std::string mmap_unavailable() {
-  if (auto why = picoprocess_unavailable(); !why.empty()) return why;
+std::string memory_files_unavailable() {
   const UniqueFd file = sealed_file_of(std::array{std::byte{0xc3}}, "probe");
   void* const code = ::mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.get(), 0);
   if (code == MAP_FAILED)
@@ -71,6 +67,16 @@ std::string mmap_unavailable() {
            std::strerror(errno) + "); its security module forbids it";
   ::munmap(code, 1);
   return {};
+}
+
+}  // namespace
+
+std::unique_ptr<Delivery> make_mmap_delivery() { return std::make_unique<MmapDelivery>(); }
+
+std::string mmap_unavailable() {
+  if (auto why = picoprocess_unavailable(); !why.empty()) return why;
+  static const std::string why = memory_files_unavailable();  // asked by every launch
+  return why;
 }
 
 }  // namespace missive::launch

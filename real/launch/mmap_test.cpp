@@ -195,11 +195,16 @@ TEST_F(MmapTest, TheKernelChoosesWhereAPieLies) {
 }
 
 TEST_F(MmapTest, ItsRootHasNoFileOfTheImage) {
+  const mode_t before = ::umask(077);
   const auto delivery = make_mmap_delivery();
+  ::umask(before);
   Delivered delivered;
   const UniqueFd root = delivery->deliver(StaticImage::get().image(), &delivered);
   EXPECT_EQ(delivered.files, 1U);
   EXPECT_EQ(delivered.bytes, 0U);
+  struct stat status {};
+  ASSERT_EQ(::fstatat(root.get(), "var/tmp", &status, 0), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0755U) << "whatever the launcher's umask";
   EXPECT_LT(::openat(root.get(), "bin/exec", O_RDONLY | O_CLOEXEC), 0);
   EXPECT_LT(::mkdirat(root.get(), "new", 0755), 0);
   EXPECT_EQ(errno, EROFS);
