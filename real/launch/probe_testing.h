@@ -192,8 +192,9 @@ inline std::set<std::string> processes_with(const std::string& token) {
   std::error_code ignored;
   for (const auto& each : fs::directory_iterator("/proc", ignored)) {
     std::ifstream in(each.path() / "cmdline", std::ios::binary);
-    const std::string line{std::istreambuf_iterator<char>(in), {}};
-    if (line.find(token) != std::string::npos) found.insert(each.path().filename());
+    // A process that ends meanwhile has none, which getline() takes for the end.
+    for (std::string line; std::getline(in, line);)
+      if (line.find(token) != std::string::npos) found.insert(each.path().filename());
   }
   return found;
 }
