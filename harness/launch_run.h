@@ -16,8 +16,8 @@ namespace missive::harness {
 class Progress;
 
 struct RunOptions {
-  std::filesystem::path out;  // exists and can be written to
-  int jobs = 1;               // simulated points at a time; real launches never overlap
+  std::filesystem::path out;     // exists and can be written to
+  int jobs = 1;                  // simulated points at a time; real launches never overlap
   Progress* progress = nullptr;  // never null when called by the command line
   // Called after each point with what is known so far, so that an interruption keeps it. May be
   // empty.

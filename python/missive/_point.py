@@ -42,6 +42,12 @@ def run_point(spec: Mapping[str, Any], home: str | None = None) -> dict[str, Any
     }
 
 
+
+def run_point_of(file: str, home: str) -> dict[str, Any]:
+    """As run_point(), of a specification that lies in a file of this machine."""
+    return run_point(json.loads(Path(file).read_text(encoding="utf-8")), home)
+
+
 def _run(spec: Mapping[str, Any], home: str | None) -> tuple[int | None, list[dict[str, Any]], str | None]:
     where = home if home is not None and Path(home).is_dir() else None
     with tempfile.TemporaryDirectory(prefix="missive-point-", dir=where) as name:

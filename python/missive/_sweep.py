@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Generator, Mapping, Sequence
 
 from missive import _program
-from missive._point import run_point
+from missive._point import run_point, run_point_of
 from missive._run import as_file, options, plain, to_json
 from missive.errors import InputError, NotAvailable, RunError
 from missive._parameters import Parameters, parameters as _parameters
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Sweep", "sweep"]
 
 Answers = Generator[dict[str, Any], None, None]
+Submit = Callable[[Executor, dict[str, Any], str], "Future[Any]"]
 
 # How often a point whose worker was lost is given to another one.
 RETRIES = 2
@@ -321,21 +322,35 @@ def _lost(spec: Mapping[str, Any], error: BaseException) -> dict[str, Any]:
     return {"key": spec["key"], "status": None, "seconds": 0.0, "points": [], "error": text}
 
 
-def _submit(executor: Executor, specs: Sequence[dict[str, Any]], home: str) -> tuple[dict[Future[Any], dict[str, Any]], list[tuple[dict[str, Any], BaseException]]]:
+def _submit_text(executor: Executor, spec: dict[str, Any], home: str) -> Future[Any]:
+    return executor.submit(run_point, spec, home)
+
+
+def _submit_file(executor: Executor, spec: dict[str, Any], home: str) -> Future[Any]:
+    """For pools of processes on this machine. When a worker is killed, what lies in the pool's queue has to
+    fit into a pipe, or the pool waits for ever (https://github.com/python/cpython/issues/94777)."""
+    file = Path(home) / f"spec-{spec['key']}.json"
+    file.write_text(json.dumps(spec), encoding="utf-8")
+    return executor.submit(run_point_of, str(file), home)
+
+
+def _submit(executor: Executor, specs: Sequence[dict[str, Any]], home: str, submit: Submit) -> tuple[dict[Future[Any], dict[str, Any]], list[tuple[dict[str, Any], BaseException]]]:
     """Futures, and what could not even be submitted."""
     futures: dict[Future[Any], dict[str, Any]] = {}
     refused: list[tuple[dict[str, Any], BaseException]] = []
     for spec in specs:
         try:
-            futures[executor.submit(run_point, spec, home)] = spec
+            futures[submit(executor, spec, home)] = spec
         except Exception as error:  # a broken pool refuses work
             refused.append((spec, error))
     return futures, refused
 
 
-def _collect(executor: Executor, specs: Sequence[dict[str, Any]], home: str, lost: list[tuple[dict[str, Any], BaseException]]) -> Answers:
+def _collect(
+    executor: Executor, specs: Sequence[dict[str, Any]], home: str, submit: Submit, lost: list[tuple[dict[str, Any], BaseException]]
+) -> Answers:
     """Answers as they come; points whose worker was lost go to ``lost``."""
-    futures, refused = _submit(executor, specs, home)
+    futures, refused = _submit(executor, specs, home, submit)
     lost += refused
     try:
         for future in concurrent.futures.as_completed(futures):
@@ -356,7 +371,7 @@ def _through(executor: Executor, specs: Sequence[dict[str, Any]], home: str) -> 
     todo, lost = list(specs), []  # type: ignore[var-annotated]
     for _ in range(1 + RETRIES):
         lost = []
-        yield from _collect(executor, todo, home, lost)
+        yield from _collect(executor, todo, home, _submit_text, lost)
         todo = [spec for spec, _ in lost]
         if not todo:
             return
@@ -375,7 +390,7 @@ def _through_pools(specs: Sequence[dict[str, Any]], home: str) -> Answers:
         for batch in batches:
             pool = ProcessPoolExecutor(min(workers, len(batch)))
             try:
-                yield from _collect(pool, batch, home, lost)
+                yield from _collect(pool, batch, home, _submit_file, lost)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
         todo = [spec for spec, _ in lost]

@@ -98,6 +98,21 @@ def test_a_worker_that_dies_is_replaced(fake_program, tmp_path: Path, expected: 
     assert (tmp_path / "once").exists()
 
 
+def test_workers_that_die_beside_a_full_queue_are_replaced(fake_program, tmp_path: Path) -> None:
+    # More than a pipe holds waits for the workers that are killed.
+    import json
+
+    document = json.loads((_program.data_dir() / EXPERIMENT).read_text())
+    document["description"] = "long " * 40_000
+    file = tmp_path / "long.json"
+    file.write_text(json.dumps(document))
+    real = _program.program()
+    fake_program(f'if [ "$1" = run ] && mkdir {tmp_path}/once 2>/dev/null; then sleep 1; kill -KILL $PPID; sleep 5; fi; [ "$1" != run ] || sleep 2; exec {real} "$@"\n')
+    sweep = missive.sweep(file, {**SMALL, **FIXED}, parameters="reference")
+    assert sweep.complete and len(sweep.points) == 6
+    assert (tmp_path / "once").exists()
+
+
 def test_a_point_that_kills_every_worker_takes_no_other_with_it(fake_program) -> None:
     real = _program.program()
     fake_program(f'case "$*" in *run*hot*50ms*|*run*50ms*hot*) kill -KILL $PPID; sleep 5;; esac; exec {real} "$@"\n')
