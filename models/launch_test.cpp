@@ -47,6 +47,13 @@ std::set<Phase> phases_of(const Plan& plan) {
   return phases;
 }
 
+std::uint64_t bytes_of(const Plan& plan, const std::string& cost) {
+  std::uint64_t bytes = 0;
+  for (const auto& step : plan.steps)
+    for (const auto& d : step.demands) bytes += d.cost == cost ? d.bytes.count : 0;
+  return bytes;
+}
+
 std::uint64_t items_of(const Plan& plan, const std::string& cost) {
   std::uint64_t n = 0;
   for (const auto& s : plan.steps)
@@ -141,15 +148,9 @@ TEST(PlanLaunch, erofs_asks_ahead_and_copies_an_image_only_when_it_is_no_memory_
   EXPECT_EQ(amounts_of(plan)[Amount::bytes_delivered], 12000u);
   EXPECT_EQ(items_of(plan, "erofs_view"), 10u);
   EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
-  const auto copies = [](const Plan& of) {
-    std::uint64_t bytes = 0;
-    for (const auto& step : of.steps)
-      for (const auto& d : step.demands) bytes += d.cost == "assemble" ? d.bytes.count : 0;
-    return bytes;
-  };
-  EXPECT_EQ(copies(plan), 0u);
+  EXPECT_EQ(bytes_of(plan, "assemble"), 0u);
   s.hand_over = HandOver::copy;
-  EXPECT_EQ(copies(plan_launch(s)), 40960u);
+  EXPECT_EQ(bytes_of(plan_launch(s), "assemble"), 40960u);
 }
 
 TEST(PlanLaunch, mmap_delivers_one_program_and_copies_an_image_only_when_it_is_no_memory_file) {
@@ -160,15 +161,9 @@ TEST(PlanLaunch, mmap_delivers_one_program_and_copies_an_image_only_when_it_is_n
   EXPECT_EQ(amounts_of(plan)[Amount::files_delivered], 1u);
   EXPECT_EQ(items_of(plan, "image_open"), 10u);
   EXPECT_EQ(items_of(plan, "fuse_lookup"), 0u);
-  const auto copied = [](const Plan& of) {
-    std::uint64_t bytes = 0;
-    for (const auto& step : of.steps)
-      for (const auto& d : step.demands) bytes += d.cost == "assemble" ? d.bytes.count : 0;
-    return bytes;
-  };
-  EXPECT_EQ(copied(plan), 0u);
+  EXPECT_EQ(bytes_of(plan, "assemble"), 0u);
   s.hand_over = HandOver::copy;
-  EXPECT_EQ(copied(plan_launch(s)), 40960u);
+  EXPECT_EQ(bytes_of(plan_launch(s), "assemble"), 40960u);
   s.lazy = true;
   EXPECT_THROW(plan_launch(s), std::invalid_argument);
 }
