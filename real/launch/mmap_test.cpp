@@ -41,31 +41,25 @@ class StaticImage {
     fs::create_symlink("../bin/exec", tree / "bin/link");
     fs::create_symlink("nowhere", tree / "bin/dangling");
     zar::build(tree, {}, {}, file);
-    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    const Mapping bytes = Mapping::read_only(fd.get(), fs::file_size(file), "image");
-    file_ = sealed_file_of(bytes.bytes(), "image");
-    mapping_ = Mapping::read_only(file_.get(), bytes.bytes().size(), "image");
-    image_ = zar::Image::open(mapping_.bytes(), "image");
+    sealed_.emplace(file);
   }
   static const StaticImage& get() {
     static const StaticImage one;
     return one;
   }
-  const zar::Image& image() const { return image_; }
-  const UniqueFd& file() const { return file_; }
+  const zar::Image& image() const { return sealed_->image(); }
+  const UniqueFd& file() const { return sealed_->file(); }
   const zar::Entry& entry(const std::string& path) const {
-    return image_.entries()[image_.find(path).value()];
+    return image().entries()[image().find(path).value()];
   }
   std::vector<std::byte> content(const std::string& path) const {
-    const auto bytes = image_.content(entry(path));
+    const auto bytes = image().content(entry(path));
     return {bytes.begin(), bytes.end()};
   }
 
  private:
   TemporaryDirectory directory_;
-  UniqueFd file_;
-  Mapping mapping_;
-  zar::Image image_;
+  std::optional<SealedImage> sealed_;
 };
 
 Environment command(std::vector<std::string> words) {

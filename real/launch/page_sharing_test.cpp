@@ -64,25 +64,19 @@ class StaticImage {
     fs::permissions(tree / "probe", fs::perms(0755));
     if (more) put(tree / "data/other", std::string(5000, 'o'));
     zar::build(tree, {}, {}, file);
-    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    const Mapping bytes = Mapping::read_only(fd.get(), fs::file_size(file), "image");
-    file_ = sealed_file_of(bytes.bytes(), "image");
-    mapping_ = Mapping::read_only(file_.get(), bytes.bytes().size(), "image");
-    image_ = zar::Image::open(mapping_.bytes(), "image");
+    sealed_.emplace(file);
   }
-  const zar::Image& image() const { return image_; }
+  const zar::Image& image() const { return sealed_->image(); }
   // The launcher's page tables forget the image: what is left of it are the applications'.
   void forget() const {
-    const auto bytes = mapping_.bytes();
+    const auto bytes = sealed_->bytes();
     if (::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED) != 0)
       throw_errno("madvise");
   }
 
  private:
   TemporaryDirectory directory_;
-  UniqueFd file_;
-  Mapping mapping_;
-  zar::Image image_;
+  std::optional<SealedImage> sealed_;
 };
 
 // An application that holds the file's pages.

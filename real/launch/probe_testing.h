@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "real/fd.h"
 #include "real/launch/delivery.h"
 #include "real/launch/picoprocess.h"
+#include "real/launch/sealed_memory.h"
 #include "real/zar/builder.h"
 
 namespace missive::launch::testing {
@@ -185,6 +187,27 @@ inline std::map<std::string, std::string> facts(const std::string& text) {
   }
   return result;
 }
+
+// An image as a cache hands it over: in a sealed memory file, mapped.
+class SealedImage {
+ public:
+  // `file`: as zar::build() made it.
+  explicit SealedImage(const fs::path& file) {
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const Mapping bytes = Mapping::read_only(fd.get(), fs::file_size(file), "image");
+    file_ = sealed_file_of(bytes.bytes(), "image");
+    mapping_ = Mapping::read_only(file_.get(), bytes.bytes().size(), "image");
+    image_ = zar::Image::open(mapping_.bytes(), "image");
+  }
+  const zar::Image& image() const { return image_; }
+  const UniqueFd& file() const { return file_; }
+  std::span<const std::byte> bytes() const { return mapping_.bytes(); }
+
+ private:
+  UniqueFd file_;
+  Mapping mapping_;
+  zar::Image image_;
+};
 
 // Processes with `token` among their arguments, seen from the host.
 inline std::set<std::string> processes_with(const std::string& token) {
