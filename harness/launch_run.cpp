@@ -77,7 +77,7 @@ class LaunchRun {
       if (simulates && knows_native_starts()) simulate_all();
       finish_round();
       if (real) measure_all();
-      if (simulates && own_) {
+      if (simulates && !inputs_.empty()) {
         take_native_starts();
         simulate_all();
       }
