@@ -154,7 +154,7 @@ std::vector<std::string> other_differences(const Result& a, const Result& b) {
                          : v.dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   for (const char* key : {"cpu", "cores", "kernel", "mitigations", "version", "commit", "compiler",
-                          "build_type", "governor", "parameters_sha256"})
+                          "build_type", "governor", "idle_states", "parameters_sha256"})
     if (value(a, key) != value(b, key))
       all.push_back(std::string(key) == "mitigations"
                         ? std::string("mitigations of the processor's weaknesses")

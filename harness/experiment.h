@@ -71,6 +71,7 @@ struct Experiment {
   bool require_real = false;
   int repetitions = 1, native_repetitions = 1, warmup = 0;
   Picos deadline{};
+  bool idle_states = false;  // kind "launch": processors may fall asleep while one is measured
   Tolerance tolerance;
   ParameterChoice parameters;
   std::string named_parameters;       // of the command line, in place of the file's choice of a set

@@ -241,6 +241,12 @@ TEST(Experiment, OverridesOfTheCommandLineWin) {
   EXPECT_EQ(e.backend, Backend::sim);
 }
 
+TEST(Experiment, ProcessorsStayAwakeUnlessTheFileWantsIdleStates) {
+  EXPECT_FALSE(load("").idle_states);
+  EXPECT_TRUE(load("\"idle_states\": \"on\"").idle_states);
+  EXPECT_THAT(problem("\"idle_states\": true"), HasSubstr("/idle_states"));
+}
+
 TEST(Experiment, ProfilesScaleRepetitionsOrPatchTheFile) {
   Overrides kick, brief;
   kick.profile = "kick";

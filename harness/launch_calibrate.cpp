@@ -14,6 +14,7 @@
 #include "models/error.h"
 #include "models/statistics.h"
 #include "real/data_dir.h"
+#include "real/idle_states.h"
 #include "real/launch/picoprocess.h"
 #include "real/measure/micro.h"
 #include "real/measure/scratch.h"
@@ -54,11 +55,12 @@ std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {
 bool current(const ParameterSet& set) {
   return set.contains("sha256_leaves.byte_s") && set.contains("gmac.byte_s") &&
          set.contains("block_tag.byte_s") && set.contains("erofs_view.item_s") &&
-         set.contains("plan_ahead.item_s") && set.contains("tag_put.call_s");
+         set.contains("plan_ahead.item_s") && set.contains("hand_over_assembled.call_s") &&
+         set.contains("fetch.call_s");
 }
 
 // Links are not cost models: the loopback device's latency comes from a ping-pong, its bandwidth is
-// no limit of its own (the ends' copies are, and http_receive has them).
+// no limit of its own (the ends' copies are, and fetch has them).
 void add_links(ParameterSet& out) {
   Parameter latency = out.at("loopback_latency.call_s");
   out.set("link.loopback.latency_s", latency);
@@ -66,16 +68,17 @@ void add_links(ParameterSet& out) {
   bandwidth.value = 100e9;
   bandwidth.unit = "byte/s";
   bandwidth.provenance = Provenance::assumed;
-  bandwidth.source = "no wire: the ends' copies are the limit, and http_receive.byte_s has them";
+  bandwidth.source = "no wire: the ends' copies are the limit, and fetch.byte_s has them";
   bandwidth.low = bandwidth.high = bandwidth.value;
   out.set("link.loopback.bandwidth_bytes_per_s", bandwidth);
-  // The request's own exchange crosses the link twice; the plan charges that as transfers.
-  Parameter request = out.at("http_request.call_s");
-  const double trip = 2 * latency.value;
-  request.value = std::max(0.0, request.value - trip);
-  request.low = std::max(0.0, request.low - trip);
-  request.high = std::max(request.value, request.high - trip);
-  out.set("http_request.call_s", request);
+  // A small fetch crosses the link six times: handshake, recipe, blocks. The plan has these as
+  // transfers.
+  Parameter fetch = out.at("fetch.call_s");
+  const double trips = 6 * latency.value;
+  fetch.value = std::max(0.0, fetch.value - trips);
+  fetch.low = std::max(0.0, fetch.low - trips);
+  fetch.high = std::max(fetch.value, fetch.high - trips);
+  out.set("fetch.call_s", fetch);
 }
 
 }  // namespace
@@ -94,6 +97,7 @@ fs::path host_parameters_file() {
 ParameterSet calibrate_host(const CalibrateOptions& options) {
   launch::gain_mount_rights();
   const auto lock = hold_measurement_lock();
+  const AwakeProcessors awake = keep_processors_awake();  // as while launches are measured
   const auto samples = measure_all(options);
   ParameterSet out;
   for (const measure::Micro& m : measure::micros())

@@ -8,6 +8,7 @@
 #include "harness/isolation_run.h"
 #include "harness/launch_calibrate.h"
 #include "harness/launch_run.h"
+#include "real/idle_states.h"
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
 #include "real/launch/picoprocess.h"
@@ -51,6 +52,8 @@ std::vector<DoctorEntry> doctor_entries() {
   all.push_back(
       entry("host", "picoprocess", no_picoprocess,
             "namespaces and mounts, as " + std::string(::geteuid() == 0 ? "root" : "this user")));
+  all.push_back(entry("host", "awake processors", keep_processors_awake().unavailable,
+                      "idle states can be kept off while launches are measured"));
   all.push_back(entry("host", "display", missing_program("Xvfb", "xvfb"),
                       "private Xvfb for applications with a window"));
   all.push_back(entry("host", "application roots", missing_program("mmdebstrap", "mmdebstrap"),

@@ -162,6 +162,7 @@ ParameterChoice read_parameters(const JsonSource& source, const Json& json) {
 void read_launch(const JsonSource& source, Experiment& e) {
   e.native_repetitions = e.effective["native_repetitions"];
   e.warmup = e.effective["warmup"];
+  e.idle_states = e.effective["idle_states"] == "on";
   const Json& tolerance = e.effective["tolerance"];
   e.tolerance = {tolerance["phase"], tolerance["total"], parse_time(tolerance["shortest_phase"])};
   e.parameters = read_parameters(source, e.effective["parameters"]);

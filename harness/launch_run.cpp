@@ -19,8 +19,10 @@
 #include "harness/progress.h"
 #include "models/error.h"
 #include "models/random.h"
+#include "real/idle_states.h"
 #include "real/launch/reader.h"
 #include "real/launch/testbed.h"
+#include "real/measure/memory_reserve.h"
 #include "real/process.h"
 #include "real/verify/verification_mode.h"
 #include "real/verify/verifier.h"
@@ -59,6 +61,11 @@ launch::TestbedOptions testbed_options(const LaunchPoint& p, const Experiment& e
 // Of native starts, for their median to be an input.
 constexpr std::size_t kLeastInputs = 7;
 
+// What a start takes of fresh memory at most: the application's own, and a launch's copies of its
+// image (the cache's store and memory file, the delivered files).
+constexpr std::uint64_t kOwnMemory = 192 << 20;
+std::uint64_t fresh_memory(std::uint64_t image) { return kOwnMemory + 3 * image; }
+
 class LaunchRun {
  public:
   LaunchRun(const Experiment& experiment, const RunOptions& options)
@@ -70,7 +77,11 @@ class LaunchRun {
   Result run() {
     try {
       std::shared_ptr<MeasurementLock> lock;
-      if (experiment_.backend != Backend::sim) lock = hold_measurement_lock();
+      AwakeProcessors awake;
+      if (experiment_.backend != Backend::sim) {
+        lock = hold_measurement_lock();
+        awake = stay_awake();
+      }
       const bool real = experiment_.backend != Backend::sim && prepare_real();
       gather_parameters(real);
       const bool simulates = experiment_.backend != Backend::real;
@@ -89,6 +100,17 @@ class LaunchRun {
   }
 
  private:
+  // Unless the experiment wants the idle states, or the host does not give them up.
+  AwakeProcessors stay_awake() {
+    if (experiment_.idle_states) return {};
+    AwakeProcessors awake = keep_processors_awake();
+    if (options_.progress && !awake.unavailable.empty())
+      options_.progress->note("processors cannot be kept out of idle states (" + awake.unavailable +
+                              "); launches vary more");
+    idle_states_ = awake.unavailable.empty() ? "off" : "on (" + awake.unavailable + ")";
+    return awake;
+  }
+
   // Testbeds of all images the experiment names; false (and a note in the result) when this host
   // cannot.
   bool prepare_real() {
@@ -244,6 +266,9 @@ class LaunchRun {
 
   // Every round launches every point once and the native twins in between, in random order.
   void measure_all() {
+    std::uint64_t largest = 0;
+    for (const auto& [key, bed] : beds_) largest = std::max(largest, bed->image().length.count);
+    reserve_.emplace(fresh_memory(largest));
     warm_up();
     const auto rounds = static_cast<std::size_t>(experiment_.repetitions);
     const auto natives = static_cast<std::size_t>(experiment_.native_repetitions);
@@ -294,7 +319,9 @@ class LaunchRun {
     const LaunchPoint& p = experiment_.points[index];
     if (failed_[index] >= 2) return;  // said twice is enough
     try {
-      const auto outcome = beds_.at(facts_key(p))->launch(variant_of(p));
+      launch::Testbed& bed = *beds_.at(facts_key(p));
+      const auto loan = reserve_->lend(fresh_memory(bed.image().length.count));
+      const auto outcome = bed.launch(variant_of(p));
       Launch launch;
       launch.process = static_cast<int>(round);
       launch.times = times_of(outcome.records);
@@ -310,7 +337,8 @@ class LaunchRun {
     }
   }
 
-  static double native_seconds(launch::Testbed& bed) {
+  double native_seconds(launch::Testbed& bed) {
+    const auto loan = reserve_->lend(kOwnMemory);
     return to_seconds(total_time(bed.native().records));
   }
 
@@ -340,6 +368,7 @@ class LaunchRun {
       all = parameters_for(experiment_.points.front());
     compare(experiment_, data_, all, fresh);
     if (!settings_.empty()) fresh.context["simulator"] = settings_;
+    if (experiment_.backend != Backend::sim) fresh.context["idle_states"] = idle_states_;
     result_ = std::move(fresh);
   }
 
@@ -352,7 +381,9 @@ class LaunchRun {
   ParameterSet parameters_;
   std::optional<ParameterSet> own_;  // this host's, where launches are measured on it
   std::map<std::string, std::vector<double>> inputs_;  // native starts of each testbed, seconds
+  std::optional<measure::MemoryReserve> reserve_;
   std::map<std::string, std::string> settings_;
+  std::string idle_states_ = "on";  // of the processors, while launches are measured
 };
 
 }  // namespace

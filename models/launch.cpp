@@ -59,18 +59,24 @@ Demand calls(std::string cost, std::uint64_t n = 1) { return {std::move(cost), n
 Demand items(std::string cost, std::uint64_t n) { return {std::move(cost), 0, {}, n}; }
 
 void fetch(Chain& chain, const LaunchScenario& s) {
-  Step ask = step("fetch.recipe.request", Phase::fetch, Place::cache,
-                  {calls("unix_round_trip"), calls("http_request")});
+  // TCP's handshake (RFC 9293, section 3.5) takes one round trip before anything is asked for.
+  Step connect = step("fetch.connect", Phase::fetch, Place::cache, {calls("fetch")});
+  connect.transfer = Transfer{s.origin_link, {}};
+  chain.then(std::move(connect));
+  Step accept = step("fetch.connect.accept", Phase::fetch, Place::origin, {});
+  accept.transfer = Transfer{s.origin_link, {}};
+  chain.then(std::move(accept));
+
+  Step ask = step("fetch.recipe.request", Phase::fetch, Place::cache, {});
   ask.transfer = Transfer{s.origin_link, {}};
   chain.then(std::move(ask));
 
   Step recipe = step("fetch.recipe", Phase::fetch, Place::origin, {});
   recipe.transfer = Transfer{s.origin_link, s.image.recipe};
   recipe.amounts[Amount::bytes_fetched] = s.image.recipe.count;
-  Step check = step("fetch.recipe.check", Phase::fetch, Place::cache,
-                    {{"http_receive", 0, s.image.recipe, 0},
-                     {"sha256_blocks", 0, s.image.nodes, 0},
-                     items("store_lookup", s.image.blocks)});
+  Step check =
+      step("fetch.recipe.check", Phase::fetch, Place::cache,
+           {{"sha256_blocks", 0, s.image.nodes, 0}, items("store_lookup", s.image.blocks)});
   chain.then_together(std::move(recipe), std::move(check));
 
   for (std::uint64_t done = 0, batch = 0; done < s.missing_blocks; ++batch) {
@@ -86,8 +92,7 @@ void fetch(Chain& chain, const LaunchScenario& s) {
     body.transfer = Transfer{s.origin_link, bytes};
     body.amounts[Amount::bytes_fetched] = bytes.count;
     body.amounts[Amount::blocks_fetched] = n;
-    Step keep = step(name + ".keep", Phase::fetch, Place::cache,
-                     {{"http_receive", 1, bytes, 0}, {"store_put", 0, bytes, n}});
+    Step keep = step(name + ".keep", Phase::fetch, Place::cache, {{"fetch", 0, bytes, n}});
     chain.then_together(std::move(body), std::move(keep));
     done += n;
   }
@@ -387,7 +392,8 @@ Plan plan_launch(const LaunchScenario& s) {
   }
   Step map = step("map", Phase::map, Place::launcher, {});
   if (s.hand_over == HandOver::sealed) {
-    map.demands = {calls("hand_over_sealed")};
+    map.demands = {
+        calls(s.temperature == Temperature::hot ? "hand_over_sealed" : "hand_over_assembled")};
     map.amounts[Amount::bytes_mapped] = s.image.length.count;
   } else {
     map.demands = {{"hand_over_copy", 1, s.image.length, 0}};

@@ -55,26 +55,25 @@ const std::vector<CostModel>& launch_costs() {
       model("unix_round_trip", kCall, "one small request and its reply",
             "unix(7): two messages, two wake-ups"),
       model("tag_put", kCall, "one tag given to the cache", "a round trip, and a record written"),
-      model("hand_over_sealed", kCall, "one sealed memfd passed, its seals checked, mapped",
+      model("hand_over_sealed", kCall,
+            "one sealed memfd passed, its seals checked, mapped, right behind a look-up",
             "unix(7) SCM_RIGHTS, fcntl(2) F_GET_SEALS, mmap(2): does not depend on the size"),
+      model("hand_over_assembled", kCall, "the same right behind the image's assembly",
+            "as before, once the assembly's copy has displaced it from the processor's caches"),
       model("hand_over_copy", kCallByte, "an image copied through the socket into fresh memory",
             "two copies per byte, a fault per fresh page"),
 
-      // The cache's own work.
+      // The cache's own work, with what it has from the origin.
       model("store_lookup", kItem, "items: blocks looked up in the store's index",
             "one hash-table probe each"),
-      model("store_put", kByteItem, "items: blocks appended to the store",
-            "one write(2) of data, one index record"),
+      model("fetch", kCallByteItem,
+            "one image: bytes received and checked against their names, items: blocks appended to "
+            "the store; beyond the link's round trips",
+            "HTTP over TCP, one SHA-256 and one write(2) a block, on one thread; the sender works "
+            "on another core"),
       model("assemble", kCallByte,
             "an image assembled from stored blocks into a fresh memfd, and sealed",
             "a copy into fresh shared memory; F_SEAL_WRITE checks every page (fcntl(2))"),
-
-      // Between cache and origin: HTTP over TCP.
-      model("http_request", kCall, "one small request and reply, beyond the link's round trip",
-            "parsing and dispatch on both ends"),
-      model("http_receive", kCallByte,
-            "one batch of blocks asked for, received and checked against their names",
-            "the receiver's copies and one SHA-256; the sender works on another core"),
 
       // Verification.
       model(

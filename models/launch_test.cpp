@@ -72,6 +72,32 @@ TEST(PlanLaunch, a_cold_launch_fetches_recipe_and_every_block_in_batches) {
   EXPECT_EQ(batches, 3u) << "4 + 4 + 2";
 }
 
+TEST(PlanLaunch, a_fetch_begins_with_one_connection_to_the_origin) {
+  LaunchScenario s = tiny(Temperature::cold);
+  s.origin_link = "origin";
+  std::size_t before_the_recipe = 0;
+  std::uint64_t fetches = 0;
+  for (const auto& step : plan_launch(s).steps) {
+    for (const auto& d : step.demands) fetches += d.cost == "fetch" ? d.calls : 0;
+    if (step.name == "fetch.recipe") break;
+    before_the_recipe += step.phase == Phase::fetch && step.transfer ? 1u : 0u;
+  }
+  EXPECT_EQ(before_the_recipe, 3u) << "there and back for the handshake, and the request";
+  EXPECT_EQ(fetches, 1u);
+}
+
+TEST(PlanLaunch, an_image_that_was_just_assembled_is_handed_over_by_a_cost_of_its_own) {
+  const auto costs = [](Temperature t) {
+    std::set<std::string> all;
+    for (const auto& step : plan_launch(tiny(t)).steps)
+      if (step.phase == Phase::map)
+        for (const auto& d : step.demands) all.insert(d.cost);
+    return all;
+  };
+  EXPECT_EQ(costs(Temperature::hot), std::set<std::string>{"hand_over_sealed"});
+  EXPECT_EQ(costs(Temperature::cold), std::set<std::string>{"hand_over_assembled"});
+}
+
 TEST(PlanLaunch, a_hot_launch_asks_the_origin_for_nothing_and_assembles_nothing) {
   const Plan plan = plan_launch(tiny(Temperature::hot));
   EXPECT_FALSE(phases_of(plan).contains(Phase::fetch));

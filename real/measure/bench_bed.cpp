@@ -51,6 +51,7 @@ struct BenchBed::Shape {
   std::uint64_t nodes = 0;  // directories and symbolic links, half and half
   std::uint64_t runs = 0, run_pages = 0;
   bool own_directories = false;  // for each file one below /f, instead of /f itself
+  std::uint32_t block_size = zar::BuildOptions{}.block_size;
   std::string path(std::uint64_t file) const {
     return "/f/" + std::to_string(file) + (own_directories ? "/file" : "");
   }
@@ -81,7 +82,7 @@ void BenchBed::make(const Shape& shape) {
                               static_cast<std::uint32_t>(k * pages_per_file / per_file),
                               static_cast<std::uint32_t>(shape.run_pages)});
   }
-  add(shape.name, tree, selection);
+  add(shape.name, tree, selection, shape.block_size);
 }
 
 void BenchBed::make_links() {
@@ -101,7 +102,7 @@ void BenchBed::make_links() {
     selection.files.push_back("/" + libraries + file);
     selection.runs.push_back({"/" + libraries + file, 0, 1});
   }
-  add("links", tree, selection);
+  add("links", tree, selection, zar::BuildOptions{}.block_size);
 }
 
 void BenchBed::make_starter() {
@@ -113,14 +114,17 @@ void BenchBed::make_starter() {
   fs::permissions(tree.string() + kStarter, fs::perms::owner_all | fs::perms::group_exec |
                                                 fs::perms::group_read | fs::perms::others_exec |
                                                 fs::perms::others_read);
-  add("starter", tree, {});
+  add("starter", tree, {}, zar::BuildOptions{}.block_size);
 }
 
-void BenchBed::add(const std::string& name, const fs::path& tree, const zar::Selection& selection) {
+void BenchBed::add(const std::string& name, const fs::path& tree, const zar::Selection& selection,
+                   std::uint32_t block_size) {
   BenchImage image;
   image.name = name;
   image.file = scratch() / (name + ".zar");
-  image.report = zar::build(tree, selection, {}, image.file);
+  zar::BuildOptions options;
+  options.block_size = block_size;
+  image.report = zar::build(tree, selection, options, image.file);
   fs::remove_all(tree);
   const UniqueFd fd(::open(image.file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw_errno(image.file.string());
@@ -141,7 +145,8 @@ BenchBed::BenchBed(const fs::path& scratch_parent)
         Shape{"empty-run", 1, 4096, 0, 1, 1}, Shape{"many-run", 1000, 4096, 0, 1, 1},
         Shape{"runs-few", 8, 3 * kMiB, 0, 8, 512}, Shape{"runs-many", 8, 3 * kMiB, 0, 768, 4},
         Shape{"many-directories", 400, 4096, 0, 400, 1, true},
-        Shape{"one-directory", 800, 4096, 0, 400, 1}})
+        Shape{"one-directory", 800, 4096, 0, 400, 1},
+        Shape{"small-blocks", 16, 512 * kKiB, 0, 0, 0, false, 4096}})
     make(shape);
   make_links();
   make_starter();

@@ -41,7 +41,7 @@ class BenchBed {
   // files); "many-directories" (400, of a file with one run each) and "one-directory" (of as many
   // such files, and as many others for the directories); "links" (400 files of one directory, and
   // three symbolic links to each); "starter" (one static program, kStarter, that waits for
-  // signals).
+  // signals); "small-blocks" (8 MiB in blocks of 4 KiB).
   const BenchImage& image(const std::string& name) const;
   const std::filesystem::path& scratch() const { return scratch_.path(); }
   // Reads more memory than the caches hold. In a launch, what a phase works on was last used long
@@ -59,7 +59,7 @@ class BenchBed {
   void make_links();
   void make_starter();
   void add(const std::string& name, const std::filesystem::path& tree,
-           const zar::Selection& selection);
+           const zar::Selection& selection, std::uint32_t block_size);
 
   ScratchDirectory scratch_;
   origin::SigningKey key_;

@@ -1,4 +1,4 @@
-// Micro-measurements between launcher, cache and origin, and of the cache's own work.
+// Micro-measurements between launcher and cache, and of the cache's own work.
 
 #include <array>
 #include <thread>
@@ -10,18 +10,16 @@
 #include <unistd.h>
 
 #include "real/cache/client.h"
-#include "real/cache/seals.h"
 #include "real/cache/store.h"
+#include "real/launch/picoprocess.h"
 #include "real/measure/clock.h"
 #include "real/measure/micro_list.h"
-#include "real/origin/client.h"
 
 namespace missive::measure {
 
 namespace {
 
 constexpr std::chrono::seconds kDeadline{30};
-constexpr std::size_t kBatch = 256;  // as a cache asks
 
 cache::Client connect(const BenchBed& bed) {
   return cache::Client::connect(bed.cache_socket(), kDeadline);
@@ -84,21 +82,15 @@ void tag_put(BenchBed& bed, Sampler& sample) {
   sample.add(1, 0, 0, seconds_of([&] { client.put_tag(numbered(3), tag); }));
 }
 
+// As in a hot launch: behind the clone of a picoprocess, on a new connection, behind the look-up.
+// Once, since a second one would find its way in the processor's caches.
 void hand_over_sealed(BenchBed& bed, Sampler& sample) {
+  const BenchImage& image = bed.image("12MiB");
+  connect(bed).assemble(image.report.name);
+  const auto process = launch::Picoprocess::create();
   auto client = connect(bed);
-  for (const char* size : {"4MiB", "40MiB"}) {
-    const BenchImage& image = bed.image(size);
-    client.assemble(image.report.name);
-    Mapping mapping;
-    bed.evict_caches();
-    client.lookup(image.report.name);
-    const double t = seconds_of([&] {
-      const UniqueFd fd = client.get_sealed(image.report.name);
-      cache::require_sealed(fd.get(), image.memory.bytes().size(), "micro");
-      mapping = Mapping::read_only(fd.get(), image.memory.bytes().size(), "micro");
-    });
-    sample.add(1, 0, 0, t);
-  }
+  client.lookup(image.report.name);
+  sample.add(1, 0, 0, seconds_of_hand_over(client, image));
 }
 
 void hand_over_copy(BenchBed& bed, Sampler& sample) {
@@ -129,32 +121,6 @@ void store_lookup(BenchBed& bed, Sampler& sample) {
   sample.add(0, 0, kNames, t);
 }
 
-void store_put(BenchBed& bed, Sampler& sample) {
-  const auto bytes = bed.image("24MiB").memory.bytes();
-  for (const std::size_t block : {std::size_t{4096}, std::size_t{65536}}) {
-    cache::Store store(bed.fresh_directory(), {});
-    const std::size_t total = block == 4096 ? bytes.size() / 8 : bytes.size();
-    const std::size_t blocks = total / block;
-    bed.evict_caches();
-    const double t = seconds_of([&] {
-      for (std::size_t i = 0; i < blocks; ++i)
-        store.put(numbered(i), bytes.subspan(i * block, block));
-    });
-    sample.add(0, blocks * block, blocks, t);
-  }
-}
-
-void assemble(BenchBed& bed, Sampler& sample) {
-  auto client = connect(bed);
-  for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
-    const BenchImage& image = bed.image(size);
-    client.forget_assembled();
-    bed.evict_caches();
-    const double t = seconds_of([&] { client.assemble(image.report.name); });
-    sample.add(1, image.memory.bytes().size(), 0, t);
-  }
-}
-
 void loopback_latency(BenchBed&, Sampler& sample) {
   const auto [near, far] = tcp_pair();
   constexpr int kTrips = 50;
@@ -170,32 +136,6 @@ void loopback_latency(BenchBed&, Sampler& sample) {
   });
   echo.join();
   sample.add(2 * kTrips, 0, 0, t);
-}
-
-void http_request(BenchBed& bed, Sampler& sample) {
-  origin::Client client(bed.origin_url(), kDeadline);
-  client.get_boot_block("4MiB");
-  sample.add(1, 0, 0, seconds_of([&] { client.get_boot_block("4MiB"); }));
-}
-
-void http_receive(BenchBed& bed, Sampler& sample) {
-  origin::Client client(bed.origin_url(), kDeadline);
-  for (const char* size : {"4MiB", "12MiB", "24MiB", "40MiB"}) {
-    const BenchImage& image = bed.image(size);
-    const std::span<const zar::Digest> wanted(image.report.recipe.leaves);
-    std::uint64_t received = 0, requests = 0;
-    bed.evict_caches();
-    const double t = seconds_of([&] {
-      for (std::size_t at = 0; at < wanted.size(); at += kBatch, ++requests)
-        client.get_blocks(image.report.name,
-                          wanted.subspan(at, std::min(kBatch, wanted.size() - at)),
-                          image.report.recipe.shape.block_size,
-                          [&](const zar::Digest&, std::span<const std::byte> block) {
-                            received += block.size();
-                          });
-    });
-    sample.add(requests, received, 0, t);
-  }
 }
 
 }  // namespace missive::measure

@@ -1,9 +1,13 @@
 #pragma once
 // The micro-measurements, declared: micro.cpp lists them.
 
+#include "real/cache/client.h"
 #include "real/measure/micro.h"
 
 namespace missive::measure {
+
+// An assembled image as a sealed descriptor, checked and mapped.
+double seconds_of_hand_over(cache::Client& client, const BenchImage& image);
 
 void sha256_blocks(BenchBed& bed, Sampler& sample);
 void sha256_leaves(BenchBed& bed, Sampler& sample);
@@ -19,11 +23,11 @@ void tag_put(BenchBed& bed, Sampler& sample);
 void hand_over_sealed(BenchBed& bed, Sampler& sample);
 void hand_over_copy(BenchBed& bed, Sampler& sample);
 void store_lookup(BenchBed& bed, Sampler& sample);
-void store_put(BenchBed& bed, Sampler& sample);
-void assemble(BenchBed& bed, Sampler& sample);
 void loopback_latency(BenchBed& bed, Sampler& sample);
-void http_request(BenchBed& bed, Sampler& sample);
-void http_receive(BenchBed& bed, Sampler& sample);
+
+void fetch(BenchBed& bed, Sampler& sample);
+void assemble(BenchBed& bed, Sampler& sample);
+void hand_over_assembled(BenchBed& bed, Sampler& sample);
 
 void picoprocess_create(BenchBed& bed, Sampler& sample);
 void picoprocess_prepare(BenchBed& bed, Sampler& sample);
