@@ -132,6 +132,7 @@ QUESTIONS = {
     "updates": "structure",
     "update-coverage": "structure",
     "update-blind": "structure",
+    "update-fresh": "structure",
     "zar-blocks-vs-strings": "commonality",
     "zar-versions": "commonality",
 }
