@@ -14,6 +14,17 @@ using Optional = std::optional<Predicted>;
 // The part of a measured number that is its own: a count has no spread.
 Measured counted_as(double value) { return {value, value, value, 1, std::nullopt}; }
 
+// Their mean, and what 19 of 20 such means lie between if counts are normal and at least eight.
+Measured mean_counted(const std::vector<double>& counts) {
+  const auto n = static_cast<double>(counts.size());
+  double mean = 0, squares = 0;
+  for (const double c : counts) mean += c / n;
+  for (const double c : counts) squares += (c - mean) * (c - mean);
+  constexpr double kStudent = 2.365;  // of seven degrees of freedom, 0.975
+  const double half = n < 2 ? 0 : kStudent * std::sqrt(squares / (n - 1) / n);
+  return {mean, mean - half, mean + half, counts.size(), std::nullopt};
+}
+
 std::string unit_of(const std::string& name) {
   const bool number =
       name == "units" || name == "start_blocks" || name == "scrap_items" || name == "items";
@@ -94,16 +105,17 @@ const std::vector<std::string>& update_numbers() {
     std::vector<std::string> names{"network", "copied"};
     for (const std::string_view further : kFurther)
       for (const char* name : {"network", "copied"}) names.push_back(name + std::string(further));
+    names.insert(names.end(), {"network_mean", "copied_mean"});
     return names;
   }();
   return all;
 }
 
 void compare_structure(const StructurePoint& point, const StructureSettings& settings,
-                       const StructurePrediction* predicted,
-                       const std::map<std::string, double>& counted, double content,
-                       PointResult& result) {
-  std::map<std::string, double> real = counted;
+                       const StructurePrediction* predicted, const StructureCounts& counted,
+                       double content, PointResult& result) {
+  std::map<std::string, double> real = counted.of_image;
+  std::map<std::string, Measured> means;
   if (!real.empty())
     real["cost"] = real.at("recipe") + (real.contains("network") ? real["network"] : real["image"]);
   std::map<std::string, Optional> model;
@@ -113,6 +125,16 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
       if (const std::string of = name + std::string(further);
           real.contains(name) && model[of].has_value())
         real[of] = real.at(name);
+  for (const auto& [name, counts] :
+       {std::pair<std::string, const std::vector<double>&>{"network", counted.network},
+        {"copied", counted.copied}}) {
+    if (counts.empty()) continue;
+    const std::string of = name + "_mean";
+    means[of] = mean_counted(counts);
+    real[of] = means[of].median;
+    if (!model[name]) continue;
+    model[of] = Predicted{model[name]->value};  // its interval is that of one draw, not of a mean
+  }
   const bool fitted = settings.fitted(point);
   for (const std::string& name : all_numbers()) {
     Metric m;
@@ -127,7 +149,8 @@ void compare_structure(const StructurePoint& point, const StructureSettings& set
       m.simulated_interval = at->second->spread;
       m.provenance = "measured";
     }
-    if (const auto at = real.find(name); at != real.end()) m.measured = counted_as(at->second);
+    if (const auto at = real.find(name); at != real.end())
+      m.measured = means.contains(name) ? means[name] : counted_as(at->second);
     if (!m.simulated && !m.measured) continue;
     if (m.simulated && m.measured) {
       const double value = m.measured->median;

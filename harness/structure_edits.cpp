@@ -1,6 +1,7 @@
 #include "harness/structure_edits.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -14,7 +15,8 @@ namespace missive::harness {
 
 namespace {
 
-constexpr std::string_view kHeader = "# missive-sim/edits/4 page=4096 digest=sha256/64 zeros=no";
+constexpr std::string_view kHeader = "# missive-sim/edits/5 page=4096 digest=sha256/64 zeros=no";
+constexpr std::array<std::string_view, 3> kKinds = {"same", "alone", "resized"};  // as EditKind
 constexpr std::size_t kMaxText = std::size_t{64} << 20U, kMaxPages = std::size_t{1} << 24U,
                       kMaxImages = 1024;
 
@@ -62,8 +64,10 @@ bool parse(std::string_view line, const std::vector<std::string>& images, Record
   if (!number(cut(line, '\t'), p.content, 16) || !number(cut(line, '\t'), p.old_content, 16))
     return false;
   const std::string_view kind = cut(line, '\t');
-  if (kind != "same" && kind != "resized") return false;
-  p.resized = kind == "resized";
+  const auto known = std::find(kKinds.begin(), kKinds.end(), kind);
+  if (known == kKinds.end()) return false;
+  p.kind = static_cast<EditKind>(known - kKinds.begin());
+  if (!number(cut(line, '\t'), p.build, 16)) return false;
   if (!parse_runs(cut(line, '\t'), p) || !parse_moves(cut(line, '\t'), p)) return false;
   while (!line.empty()) {
     std::uint64_t image = 0;
@@ -99,6 +103,8 @@ std::string moves_of(const std::vector<std::int32_t>& moved) {
 void RecordedEdits::add(const EditProfile& edit, const std::set<std::string>& images) {
   RecordedEdit& known = edits_.try_emplace({edit.content, edit.old_content}).first->second;
   if (known.images.empty()) known.edit = edit;
+  // Others of its build may be in one image, and not in another.
+  if (edit.kind == EditKind::same) known.edit.kind = EditKind::same;
   known.images.insert(images.begin(), images.end());
 }
 
@@ -131,9 +137,10 @@ std::string RecordedEdits::text() const {
   for (const auto& [contents, e] : edits_) {
     std::vector<std::size_t> images;
     for (const std::string& image : e.images) images.push_back(numbers.at(image));
-    text += fmt::format("{:016x}\t{:016x}\t{}\t{}\t{}\t{}\n", e.edit.content, e.edit.old_content,
-                        e.edit.resized ? "resized" : "same", fmt::join(runs_of(e.edit.kept), ","),
-                        moves_of(e.edit.moved), fmt::join(images, ","));
+    text += fmt::format("{:016x}\t{:016x}\t{}\t{:016x}\t{}\t{}\t{}\n", e.edit.content,
+                        e.edit.old_content, kKinds.at(static_cast<std::size_t>(e.edit.kind)),
+                        e.edit.build, fmt::join(runs_of(e.edit.kept), ","), moves_of(e.edit.moved),
+                        fmt::join(images, ","));
   }
   return text;
 }
@@ -153,7 +160,7 @@ std::vector<RecordedEdit> read_edits(const std::filesystem::path& file) {
       images.emplace_back(one.substr(2));
     else if (!parse(one, images, edits.emplace_back()))
       throw InputError(
-          fmt::format("{}:{}: not a line of two digests, same or resized, runs of pages, "
+          fmt::format("{}:{}: not a line of two digests, a kind of edit, a build, runs of pages, "
                       "moves, and numbers of images; see traces/README.md",
                       file.string(), line));
   }

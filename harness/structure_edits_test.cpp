@@ -32,22 +32,23 @@ std::string error_of(const std::string& text) {
 
 TEST(StructureEdits, WhatIsWrittenIsRead) {
   EditProfile a, b;
-  a.content = 0xfedcba9876543210, a.old_content = 1, a.resized = true;
+  a.content = 0xfedcba9876543210, a.old_content = 1, a.kind = EditKind::resized, a.build = 77;
   a.kept = {false, false, true, false, true, true};
   a.moved = {0, 3, 0, -2, 0, 0};
-  b.content = 2, b.kept = {true};
+  b.content = 2, b.kept = {true}, b.kind = EditKind::alone;
   RecordedEdits edits;
   edits.add(a, {"x>y"}), edits.add(b, {"x>y"}), edits.add(b, {"u>v"});
   const auto read = round_trip(edits.text());
   ASSERT_EQ(read.size(), 2u);
   EXPECT_EQ(read[1].edit.content, a.content);
   EXPECT_EQ(read[1].edit.old_content, a.old_content);
-  EXPECT_TRUE(read[1].edit.resized);
+  EXPECT_EQ(read[1].edit.kind, EditKind::resized);
+  EXPECT_EQ(read[1].edit.build, 77u);
   EXPECT_EQ(read[1].edit.kept, a.kept);
   EXPECT_EQ(read[1].edit.moved, a.moved);
   EXPECT_TRUE(read[0].edit.moved.empty());
   EXPECT_EQ(read[1].images, std::set<std::string>({"x>y"}));
-  EXPECT_FALSE(read[0].edit.resized);
+  EXPECT_EQ(read[0].edit.kind, EditKind::alone);
   EXPECT_EQ(read[0].edit.kept, b.kept);
   EXPECT_EQ(read[0].images, std::set<std::string>({"u>v", "x>y"}));
 }
@@ -79,13 +80,27 @@ TEST(StructureEdits, OtherTextIsRefusedWithItsPlace) {
   const std::string head = RecordedEdits().text();
   EXPECT_TRUE(round_trip(head).empty());
   EXPECT_THAT(error_of("something\n"), HasSubstr("e.gz:1: not a list of edits"));
-  for (const char* line :
-       {"", "1", "1\t2", "1\t2\tmoved\t3\t-\t0", "1\t2\tsame\t\t-\t0", "1\t2\tsame\t0\t-\t0",
-        "1\t2\tsame\t3,x\t-\t0", "1\t2\tsame\t99999999\t-\t0", "x\t2\tsame\t1\t-\t0",
-        "1\t2\tsame\t1\t-", "1\t2\tsame\t1\t-\t1", "1\t2\tsame\t1\t-\t0,x",
-        "1\t2\tsame\t1\t0:2:1\t0", "1\t2\tsame\t1\t0:1:0\t0", "1\t2\tsame\t1\t1:1:1\t0",
-        "1\t2\tsame\t1\t0:1:x\t0", "1\t2\tsame\t1\t0:0:1\t0", "1\t2\tsame\t1\t0:1\t0", "I\tlate"})
-    EXPECT_THAT(error_of(head + "I\tx>y\n1\t2\tsame\t1\t-\t0\n" + line + "\n"),
+  for (const char* line : {"",
+                           "1",
+                           "1\t2",
+                           "1\t2\tmoved\t7\t3\t-\t0",
+                           "1\t2\tsame\t7\t\t-\t0",
+                           "1\t2\tsame\tg\t1\t-\t0",
+                           "1\t2\tsame\t7\t0\t-\t0",
+                           "1\t2\tsame\t7\t3,x\t-\t0",
+                           "1\t2\tsame\t7\t99999999\t-\t0",
+                           "x\t2\tsame\t7\t1\t-\t0",
+                           "1\t2\tsame\t7\t1\t-",
+                           "1\t2\tsame\t7\t1\t-\t1",
+                           "1\t2\tsame\t7\t1\t-\t0,x",
+                           "1\t2\tsame\t7\t1\t0:2:1\t0",
+                           "1\t2\tsame\t7\t1\t0:1:0\t0",
+                           "1\t2\tsame\t7\t1\t1:1:1\t0",
+                           "1\t2\tsame\t7\t1\t0:1:x\t0",
+                           "1\t2\tsame\t7\t1\t0:0:1\t0",
+                           "1\t2\tsame\t7\t1\t0:1\t0",
+                           "I\tlate"})
+    EXPECT_THAT(error_of(head + "I\tx>y\n1\t2\tsame\t7\t1\t-\t0\n" + line + "\n"),
                 HasSubstr("e.gz:4: not a line"))
         << line;
 }
@@ -96,16 +111,18 @@ TEST(StructureEdits, TheRecordedOnesAreThere) {
   const auto edits = read_edits(recorded_edits());
   std::set<std::string> images;
   EXPECT_GT(edits.size(), 300u);
-  std::size_t pages = 0, resized = 0, kept = 0;
+  std::size_t pages = 0, resized = 0, alone = 0, kept = 0;
   for (const auto& [e, of] : edits) {
     images.insert(of.begin(), of.end());
     EXPECT_NE(e.content, e.old_content);
-    pages += e.kept.size(), resized += e.resized;
+    pages += e.kept.size(), resized += e.kind == EditKind::resized,
+        alone += e.kind == EditKind::alone;
     kept += static_cast<std::size_t>(std::count(e.kept.begin(), e.kept.end(), true));
   }
   EXPECT_EQ(images.size(), 10u);
   EXPECT_GT(pages, 25000u);
   EXPECT_GT(resized, 100u);
+  EXPECT_GT(alone, 10u);
   EXPECT_GT(kept, pages / 8);
   EXPECT_LT(kept, pages / 3);
 }

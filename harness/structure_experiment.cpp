@@ -70,6 +70,9 @@ StructureSettings read_structure(const JsonSource& source, const Json& e) {
   s.known_hashes = e["hashes"] == "known";
   s.known_pages = e["pages"] == "known";
   if (e["told_block_size"] != "none") s.told_block_size = parse_bytes(e["told_block_size"]).count;
+  for (const auto& [size, error] : e["told_errors"].items())
+    s.told_errors[parse_bytes(size).count] = error;
+  s.hash_salts = e["hash_salts"];
   s.tolerance = e["tolerance"]["statistical"];
   s.share = e["tolerance"]["share"];
   StructureDesign d;

@@ -3,6 +3,7 @@
 // or built, in which designs. A point is one image ("TREE", or "FROM>TO": of a client that holds
 // the image of FROM in the same design) in one design.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,6 +32,8 @@ struct StructureSettings : KindSettings {
   bool known_hashes = true;   // of contents, for placement "stable"; else they are drawn
   bool known_pages = true;    // which of the older image's are equal
   std::optional<std::uint64_t> told_block_size;  // whose count a second prediction is told
+  std::map<std::uint64_t, double> told_errors;   // by block size: widened()
+  std::size_t hash_salts = 0;  // pairs of images whose mean drawn hashes are held against
   double tolerance = 0, share = 0;
   std::vector<StructurePoint> points;
   bool fitted(const StructurePoint& point) const;

@@ -37,6 +37,14 @@ std::vector<EntryFact> index_of(const StructureTree& tree) {
   return index;
 }
 
+// When each file of the tree was made, by path.
+std::unordered_map<std::string, std::int64_t> times_of(const StructureTree& tree) {
+  std::unordered_map<std::string, std::int64_t> times;
+  for (const zar::PlannedEntry& e : zar::planned_entries(tree.root, tree.selection))
+    times.emplace(e.path, e.mtime_ns);
+  return times;
+}
+
 std::string read_whole(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -118,7 +126,11 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
   std::unordered_set<std::uint64_t> held;
   std::unordered_map<std::string, const zar::PlannedContent*> old;
   std::vector<zar::PlannedContent> before;
-  if (from != nullptr) before = zar::planned_contents(from->root, from->selection, true);
+  std::unordered_map<std::string, std::int64_t> made, made_before;
+  if (from != nullptr) {
+    before = zar::planned_contents(from->root, from->selection, true);
+    made = times_of(to), made_before = times_of(*from);
+  }
   for (const zar::PlannedContent& c : before) {
     held.insert(number_of(c.digest));
     old.emplace(c.path, &c);
@@ -138,7 +150,9 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
       file.change = FileChange::same;
     else if (at != old.end())
       file.change = FileChange::changed, file.old_size = at->second->size,
-      file.old_content = number_of(at->second->digest);
+      file.old_content = number_of(at->second->digest),
+      file.build = structure::mixed(static_cast<std::uint64_t>(made_before.at(c.path)),
+                                    static_cast<std::uint64_t>(made.at(c.path)));
   }
   return f;
 }
@@ -153,8 +167,11 @@ HeldPages held_pages(const StructureTree& tree) {
   return held;
 }
 
-std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to) {
+std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to,
+                                       const StructureFacts& facts) {
   std::map<std::uint64_t, EditProfile> found;  // equal contents once
+  const auto kinds = edit_kinds(facts);
+  const auto made = times_of(to), made_before = times_of(from);
   std::unordered_map<std::string, zar::PlannedContent> old;
   for (auto& c : zar::planned_contents(from.root, from.selection, true)) old.emplace(c.path, c);
   for (const auto& c : zar::planned_contents(to.root, to.selection, true)) {
@@ -164,7 +181,13 @@ std::vector<EditProfile> edit_profiles(const StructureTree& from, const Structur
     const std::string b = read_whole(to.root.string() + c.path);
     EditProfile p;
     p.content = number_of(c.digest), p.old_content = number_of(at->second.digest);
-    p.resized = a.size() != b.size();
+    // One that lies elsewhere, too, as it was: the facts have it as unchanged.
+    const auto kind = kinds.find(p.content);
+    p.build = structure::mixed(static_cast<std::uint64_t>(made_before.at(c.path)),
+                               static_cast<std::uint64_t>(made.at(c.path)));
+    p.kind = kind != kinds.end()    ? kind->second
+             : a.size() != b.size() ? EditKind::resized
+                                    : EditKind::same;
     const std::vector<std::uint64_t> before = page_digests(a), after = page_digests(b);
     const std::vector<bool> zeros = zeros_after(before, after.size());
     const MovedPages moved(before);

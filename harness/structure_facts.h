@@ -36,6 +36,8 @@ StructureFacts structure_facts(const StructureTree& to, const StructureTree* fro
 HeldPages held_pages(const StructureTree& tree);
 
 // How the files that both trees have changed, page by page: what the model of updates is fitted on.
-std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to);
+// `facts`: of `to` against `from`, with digests.
+std::vector<EditProfile> edit_profiles(const StructureTree& from, const StructureTree& to,
+                                       const StructureFacts& facts);
 
 }  // namespace missive::harness

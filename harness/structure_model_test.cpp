@@ -128,7 +128,7 @@ TEST(StructureModel, LayoutsByTheManifestAreThoseThatAreBuilt) {
             << packing << placement << units;
         EXPECT_FALSE(p.copied->spread) << packing << placement << units;
       }
-  EXPECT_FALSE(edit_profiles(u.from, u.to).empty());
+  EXPECT_FALSE(edit_profiles(u.from, u.to, u.after).empty());
 }
 
 // Nothing is left to draw when the one file that changed has the damage it really had.
@@ -148,7 +148,7 @@ TEST(StructureModel, WithTheDamageThatWasNothingIsLeftToDraw) {
       zar::put(u.b.path(), name, text);
     }
     u.describe();
-    const auto own = edit_profiles(u.from, u.to);
+    const auto own = edit_profiles(u.from, u.to, u.after);
     ASSERT_EQ(own.size(), 1u);
     for (const char* placement : {"in-order", "greedy", "stable"})
       for (const std::uint64_t block : {4096, 16384, 65536}) {

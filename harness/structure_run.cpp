@@ -83,7 +83,7 @@ class StructureRun {
       const StructureFacts& facts = facts_for(p.from, p.to);
       StructurePrediction predicted;
       if (e_.backend != Backend::real) predicted = predict(p, facts);
-      std::map<std::string, double> counted;
+      StructureCounts counted;
       if (e_.backend != Backend::sim) counted = count(p, to, from, predicted);
       if (e_.backend == Backend::both) predict_told(p, facts, predicted);
       compare_structure(p, settings_, e_.backend == Backend::real ? nullptr : &predicted, counted,
@@ -121,7 +121,7 @@ class StructureRun {
 
   const std::vector<EditProfile>& edits_of(const std::string& from, const std::string& to) {
     const auto [at, fresh] = edits_.try_emplace({from, to});
-    if (fresh) at->second = edit_profiles(trees_.get(from), trees_.get(to));
+    if (fresh) at->second = edit_profiles(trees_.get(from), trees_.get(to), facts_for(from, to));
     return at->second;
   }
 
@@ -214,6 +214,33 @@ class StructureRun {
     const UpdatePrediction update =
         predict_update(before, facts, p.design, profiles_for(p, facts), k);
     predicted.network_told = update.network, predicted.copied_told = update.copied;
+    const auto error = settings_.told_errors.find(p.design.block_size);
+    if (error != settings_.told_errors.end() && predicted.network_told)
+      predicted.network_told = widened(*predicted.network_told, error->second);
+  }
+
+  zar::Recipe build_recipe(const StructureTree& tree, const StructureDesign& d,
+                           std::uint64_t salt = 0) const {
+    const fs::path image = options_.out / "structure.zar.tmp";
+    auto options = build_options(d);
+    options.hash_salt = salt;
+    options.progress = [](std::uint64_t, std::uint64_t) { check_interrupt(); };
+    const zar::Recipe recipe = zar::build(tree.root, tree.selection, options, image).recipe;
+    std::error_code ignored;
+    fs::remove(image, ignored);
+    return recipe;
+  }
+
+  // What drawn hashes foretell the mean of.
+  void count_salted(const StructurePoint& p, const StructureTree& from, const StructureTree& to,
+                    StructureCounts& counted) const {
+    if (settings_.known_hashes || p.design.placement != "stable") return;
+    for (std::size_t salt = 1; salt <= settings_.hash_salts; ++salt) {
+      const zar::Comparison x =
+          zar::compare(build_recipe(from, p.design, salt), build_recipe(to, p.design, salt));
+      counted.network.push_back(static_cast<double>(x.network.bytes));
+      counted.copied.push_back(static_cast<double>(x.copies().bytes));
+    }
   }
 
   // The recipe of an image, built for it; once for each.
@@ -222,19 +249,12 @@ class StructureRun {
     const std::string key =
         fmt::format("{} {} {} {} {}", name, d.block_size, d.packing, d.placement, d.units);
     const auto [at, fresh] = recipes_.try_emplace(key);
-    if (fresh) {
-      const fs::path image = options_.out / "structure.zar.tmp";
-      auto options = build_options(d);
-      options.progress = [](std::uint64_t, std::uint64_t) { check_interrupt(); };
-      at->second = zar::build(tree.root, tree.selection, options, image).recipe;
-      std::error_code ignored;
-      fs::remove(image, ignored);
-    }
+    if (fresh) at->second = build_recipe(tree, d);
     return at->second;
   }
 
-  std::map<std::string, double> count(const StructurePoint& p, const StructureTree& to,
-                                      const StructureTree* from, StructurePrediction& predicted) {
+  StructureCounts count(const StructurePoint& p, const StructureTree& to, const StructureTree* from,
+                        StructurePrediction& predicted) {
     const StructureDesign& d = p.design;
     const zar::PlanCounts c = zar::count_plan(to.root, to.selection, build_options(d));
     const bool build = from != nullptr || d.units == "cdc";
@@ -242,7 +262,8 @@ class StructureRun {
     if (d.units == "strings") units = (c.metadata + d.block_size - 1) / d.block_size + c.items;
     if (build) units = recipe_of(p.to, to, d).leaves.size();
     const double record = d.units == "blocks" ? 32 : 40;
-    std::map<std::string, double> m;
+    StructureCounts counted;
+    std::map<std::string, double>& m = counted.of_image;
     const auto put = [&](const std::string& name, auto value) {
       m[name] = static_cast<double>(value);
     };
@@ -273,8 +294,9 @@ class StructureRun {
       const zar::Comparison x = zar::compare(recipe_of(p.from, *from, d), recipe_of(p.to, to, d));
       put("network", x.network.bytes);
       put("copied", x.copies().bytes);
+      count_salted(p, *from, to, counted);
     }
-    return m;
+    return counted;
   }
 
   const Experiment& e_;

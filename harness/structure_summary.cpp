@@ -136,6 +136,11 @@ std::string structure_summary(const Result& result, const StructureSettings& set
     out +=
         "seen: a second prediction, of who saw the others' updates, with what the files that they "
         "share went through there\n";
+  if (has_number(result, "copied_mean"))
+    out += fmt::format(
+        "mean: what drawn hashes foretell is the mean over all hashes, held against that of counts "
+        "with {} others\n",
+        settings.hash_salts);
   if (settings.told_block_size)
     out += fmt::format(
         "told: another one, told what was counted in blocks of {} placed in order, and none for "

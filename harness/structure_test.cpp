@@ -1,6 +1,7 @@
 // The kind "structure": what it asks for, and that models and real counts agree on small trees.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -186,7 +187,7 @@ TEST(StructureExperiment, ADifferenceOfExactNumbersIsNamed) {
   Result r = empty_result(e);
   const std::map<std::string, double> counted{
       {"recipe", 132}, {"padding", 100}, {"metadata", 7}, {"image", 1}};
-  compare_structure(s.points[0], s, &p, counted, 1, r.points[0]);
+  compare_structure(s.points[0], s, &p, {counted}, 1, r.points[0]);
   summarise_structure(s, r);
   EXPECT_FALSE(*r.summary.amounts_equal);
   ASSERT_EQ(r.summary.amount_differences.size(), 1u);
@@ -202,7 +203,7 @@ TEST(StructureExperiment, ADrawnNumberHasToLieAmongTheDraws) {
     p.network = Predicted{110, false, {{90, 130}}};
     p.recipe = Predicted{1, true};
     Result r = empty_result(e);
-    compare_structure(s.points[0], s, &p, {{"network", counted}, {"recipe", 1}, {"image", 1}}, 1,
+    compare_structure(s.points[0], s, &p, {{{"network", counted}, {"recipe", 1}, {"image", 1}}}, 1,
                       r.points[0]);
     const Metric& m = metric(r.points[0], "network");
     EXPECT_EQ(*m.within_tolerance, counted > 90 && counted < 130) << counted;
@@ -344,8 +345,8 @@ TEST(StructureExperiment, LeavingOneOutBlockSizesAreCountedOneByOne) {
   for (std::size_t i = 0; i < r.points.size(); ++i) {
     StructurePrediction p;
     p.network = Predicted{110, false, {{90, 130}}};
-    compare_structure(s.points[i], s, &p, {{"network", counted[i]}, {"recipe", 1}, {"image", 1}}, 1,
-                      r.points[i]);
+    compare_structure(s.points[i], s, &p, {{{"network", counted[i]}, {"recipe", 1}, {"image", 1}}},
+                      1, r.points[i]);
   }
   const std::string text = structure_table(r, e);
   EXPECT_THAT(text, HasSubstr("4.00 KiB: 1 of 2 (2 of 2), 16.0 KiB: 1 of 2 (1 of 2)"));
@@ -363,6 +364,42 @@ TEST(StructureExperiment, HashesAreKnownUnlessTheyAreToBeDrawn) {
   EXPECT_TRUE(metric(drawn.points[0], "scrap_items").simulated_interval.has_value());
 }
 
+// What is foretold of drawn hashes is a mean: it is held against that of counts with many hashes.
+TEST(StructureExperiment, DrawnHashesAreHeldAgainstTheMeanOverHashes) {
+  const Experiment e = experiment(R"("images": ["list:xterm>list:xterm~1"])");
+  const auto& s = structure_settings(e);
+  for (const double shift : {0.0, 8.0}) {
+    StructurePrediction p;
+    p.network = p.copied = Predicted{100, false, {{60, 140}}};
+    Result r = empty_result(e);
+    StructureCounts counted{{{"network", 130}, {"copied", 130}, {"recipe", 1}, {"image", 1}}};
+    for (const double one : {70, 130, 80, 120, 90, 110, 99, 101})
+      counted.copied.push_back(one + shift);
+    compare_structure(s.points[0], s, &p, counted, 1, r.points[0]);
+    const Metric& mean = metric(r.points[0], "copied_mean");
+    EXPECT_DOUBLE_EQ(mean.measured->median, 100 + shift);
+    EXPECT_EQ(mean.measured->n, 8u);
+    EXPECT_NEAR(mean.measured->high - mean.measured->low, 2 * 2.365 * 20.02 / std::sqrt(8), 0.1);
+    EXPECT_EQ(*mean.within_tolerance, shift == 0);  // whatever the interval of a single count
+    EXPECT_FALSE(mean.simulated_interval.has_value());
+    EXPECT_TRUE(*metric(r.points[0], "copied").within_tolerance);
+    EXPECT_THROW(metric(r.points[0], "network_mean"), std::runtime_error);
+  }
+}
+
+TEST(StructureExperiment, SaltsBuildOtherImagesOfTheSameContents) {
+  const zar::TemporaryDirectory out;
+  const std::string body =
+      R"("question": "placement", "images": ["list:xterm>list:xterm~1"], "hashes": "drawn",
+         "block_sizes": ["64KiB"], "placements": ["in-order", "stable"], "hash_salts": 8)";
+  const Result r = run(body, out);
+  EXPECT_THROW(metric(r.points[0], "copied_mean"), std::runtime_error);  // nothing is hashed
+  const Metric& mean = metric(r.points[1], "copied_mean");
+  EXPECT_LT(mean.measured->low, mean.measured->high);
+  EXPECT_NEAR(*mean.relative_error, 0, 0.25);
+  EXPECT_TRUE(std::filesystem::is_empty(out.path()));
+}
+
 TEST(StructureExperiment, CoverageCountsWhatIntervalsHold) {
   const std::string body =
       R"("question": "update", "images": ["list:xterm>list:xterm~1", "list:xterm>list:xterm~2"],
@@ -376,7 +413,7 @@ TEST(StructureExperiment, CoverageCountsWhatIntervalsHold) {
     p.network = Predicted{110, false, {{90, 130}}};
     p.copied = Predicted{110, false};
     compare_structure(s.points[i], s, &p,
-                      {{"network", counted[i]}, {"copied", 110}, {"recipe", 1}, {"image", 1}}, 1,
+                      {{{"network", counted[i]}, {"copied", 110}, {"recipe", 1}, {"image", 1}}}, 1,
                       r.points[i]);
   }
   EXPECT_EQ(coverage_of(r, s, "network").stated, 2u);

@@ -40,6 +40,9 @@ struct FileFact {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> touched;  // page, pages: of that start
   FileChange change = FileChange::fresh;
   std::uint64_t old_size = 0, old_content = 0;  // of `changed`: in the other image
+  // Of `changed`: files of one build of one source package have the same number (their times,
+  // before and after, are those of its changelog); 0: not known.
+  std::uint64_t build = 0;
 };
 
 // A record of the index: file, directory or link.

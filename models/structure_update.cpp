@@ -25,6 +25,7 @@ class DrawnEdits : public PageKeys {
       : PageKeys(held), profiles_(profiles) {
     std::unordered_map<std::uint64_t, std::size_t> seen;
     for (std::size_t i = 0; i < profiles.size(); ++i) seen.emplace(profiles[i].content, i);
+    const auto kinds = edit_kinds(to);
     for (const FileFact& file : to.files) {
       if (file.change != FileChange::changed || file.size < kPage) continue;
       const auto [at, fresh] = files_.try_emplace(file.content);
@@ -41,16 +42,18 @@ class DrawnEdits : public PageKeys {
       if (own != seen.end() && profiles[own->second].old_content == file.old_content)
         c.like = {own->second};
       else if (c.pages > 0)
-        c.like = profiles_like(profiles, file.size != file.old_size, c.pages);
+        c.like = profiles_like(profiles, kinds.at(file.content), c.pages);
     }
   }
   bool certain() const {
     return std::all_of(files_.begin(), files_.end(),
                        [](const auto& f) { return f.second.like.empty(); });
   }
-  void draw(std::uint64_t number) {
+  // `weighted`: profiles by the weights that their builds have in this draw; else all alike.
+  void draw(std::uint64_t number, bool weighted) {
     for (auto& [content, c] : files_)
-      if (!c.like.empty()) c.drawn = &profiles_[c.like[one_of(c.like.size(), c.seed, number)]];
+      if (!c.like.empty())
+        c.drawn = &profiles_[c.like[weighted ? by_weight(c, number) : alike(c, number)]];
   }
   void of(const FileFact& file, std::span<std::uint64_t> keys) const override {
     of_content(file.content, keys);
@@ -83,20 +86,41 @@ class DrawnEdits : public PageKeys {
     if (profile.moved.empty() || profile.moved[like] == 0) return std::nullopt;
     return profile.moved[like];
   }
-  // Of every kDraws draws in a row, the n-th part has each of n choices, in an order of the file's
-  // own.
-  static std::uint64_t one_of(std::uint64_t n, std::uint64_t seed, std::uint64_t number) {
+  // In (0, 1).
+  static double uniform(std::uint64_t seed, std::uint64_t number) {
+    return (static_cast<double>(mixed(seed, number) >> 11U) + 0.5) / 0x1p53;
+  }
+  // In (0, 1): of every kDraws draws in a row each kDraws-th part has one, in an order of the
+  // file's own.
+  static double spread_evenly(std::uint64_t seed, std::uint64_t number) {
     std::array<std::uint64_t, kDraws> order{};
     std::iota(order.begin(), order.end(), 0U);
     Random random(seed, number / kDraws);
     for (std::uint64_t i = kDraws; i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
-    const double within = (static_cast<double>(mixed(seed, number) >> 11U) + 0.5) / 0x1p53;
-    const double at = (static_cast<double>(order[number % kDraws]) + within) / kDraws;
-    return std::min(n - 1, static_cast<std::uint64_t>(at * static_cast<double>(n)));
+    return (static_cast<double>(order[number % kDraws]) + uniform(seed, number)) / kDraws;
+  }
+  struct Changed;
+  static std::size_t alike(const Changed& c, std::uint64_t number) {
+    const std::size_t n = c.like.size();
+    const double at = spread_evenly(c.seed, number) * static_cast<double>(n);
+    return std::min(n - 1, static_cast<std::size_t>(at));
+  }
+  std::size_t by_weight(const Changed& c, std::uint64_t number) const {
+    std::vector<double> sums;
+    double sum = 0;
+    for (const std::size_t i : c.like) {
+      const EditProfile& p = profiles_[i];
+      sum -= std::log(uniform(p.build == 0 ? p.content : p.build, mixed(kWeights, number)));
+      sums.push_back(sum);
+    }
+    const double at = spread_evenly(c.seed, number) * sum;
+    const auto found = std::upper_bound(sums.begin(), sums.end() - 1, at);
+    return static_cast<std::size_t>(found - sums.begin());
   }
 
   static constexpr std::uint64_t kAnew =
       0x616e6577;  // sets new pages apart from those they replace
+  static constexpr std::uint64_t kWeights = 0x77656967;
   struct Changed {
     std::vector<std::uint64_t> before;  // digests of the older file's pages, where known
     std::vector<bool> zeros;
@@ -162,14 +186,14 @@ class Update {
   bool damage_drawn() const { return !edits_.certain(); }
   bool drawn() const { return hashed_ || damage_drawn(); }
   // With the damage and the hashes of these draws; nothing where a design is not laid out.
-  std::optional<Lacking> lacking(std::uint64_t damage, std::uint64_t hashes) {
+  std::optional<Lacking> lacking(std::uint64_t damage, std::uint64_t hashes, bool weighted) {
     const PlaceHashes places(known_.hashes, hashes);
     if (!old_ || hashed_) {
       const auto old = lay_out(from_, design_, front_, keys_, places);
       if (!old) return std::nullopt;
       old_.emplace(*old);
     }
-    edits_.draw(damage);
+    edits_.draw(damage, weighted);
     return old_->lacking(*lay_out(to_, design_, metadata_, edits_, places));
   }
 
@@ -190,13 +214,21 @@ UpdatePrediction predict_update(const StructureFacts& from, const StructureFacts
                                 const StructureDesign& d, const std::vector<EditProfile>& profiles,
                                 const UpdateKnowledge& known) {
   Update update(from, to, d, profiles, known);
-  std::vector<double> network, copied;
-  for (std::uint64_t i = 0; i < (update.drawn() ? kDraws : 1); ++i) {
-    const auto lacking = update.lacking(known.draws.empty() ? i : known.draws.at(i), i);
-    if (!lacking) return {};
-    network.push_back(lacking->network), copied.push_back(lacking->copied);
-  }
-  return {mean_of(network), mean_of(copied)};
+  const auto drawn = [&](bool weighted) -> UpdatePrediction {
+    std::vector<double> network, copied;
+    for (std::uint64_t i = 0; i < (update.drawn() ? kDraws : 1); ++i) {
+      const auto l = update.lacking(known.draws.empty() ? i : known.draws.at(i), i, weighted);
+      if (!l) return {};
+      network.push_back(l->network), copied.push_back(l->copied);
+    }
+    return {mean_of(network), mean_of(copied)};
+  };
+  if (!update.damage_drawn()) return drawn(false);
+  UpdatePrediction weighted = drawn(true);
+  if (!weighted.network || !known.draws.empty()) return weighted;
+  const UpdatePrediction alike = drawn(false);
+  weighted.network->value = alike.network->value, weighted.copied->value = alike.copied->value;
+  return weighted;
 }
 
 std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from,
@@ -208,7 +240,7 @@ std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from
   if (!update.damage_drawn()) return {};
   std::vector<std::pair<double, std::uint64_t>> found;
   for (std::uint64_t draw = 0; draw < kChoice * kDraws; ++draw) {
-    const auto lacking = update.lacking(draw, draw);
+    const auto lacking = update.lacking(draw, draw, true);
     if (!lacking) return {};
     found.emplace_back(std::abs(lacking->network - network), draw);
   }
@@ -217,6 +249,13 @@ std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from
   for (std::uint64_t i = 0; i < kDraws; ++i) near.push_back(found[i].second);
   std::sort(near.begin(), near.end());
   return near;
+}
+
+Predicted widened(Predicted p, double relative) {
+  const double low = p.value * (1 - relative), high = p.value * (1 + relative);
+  const auto [drawn_low, drawn_high] = p.spread.value_or(std::pair(p.value, p.value));
+  if (!p.exact && relative > 0) p.spread = {std::min(low, drawn_low), std::max(high, drawn_high)};
+  return p;
 }
 
 std::vector<bool> zeros_after(const std::vector<std::uint64_t>& old, std::uint64_t pages) {
@@ -255,16 +294,39 @@ SeenChanges seen_changes(const std::vector<EditProfile>& profiles, const Structu
   return s;
 }
 
-std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles, bool resized,
+std::unordered_map<std::uint64_t, EditKind> edit_kinds(const StructureFacts& to) {
+  constexpr double kAll = 0.9;
+  std::unordered_map<std::uint64_t, EditKind> kinds;
+  std::unordered_map<std::uint64_t, double> builds;  // pages of each
+  const auto pages = [](const FileFact& f) {
+    return static_cast<double>(up(f.size, kPage) / kPage);
+  };
+  const auto counts = [](const FileFact& f) {
+    return f.change == FileChange::changed && f.size >= kPage;
+  };
+  for (const FileFact& f : to.files)  // equal contents once
+    if (counts(f) && kinds.try_emplace(f.content, EditKind::resized).second)
+      builds[f.build] += pages(f);
+  for (const FileFact& f : to.files) {
+    if (!counts(f) || f.size != f.old_size) continue;
+    const bool alone = f.build != 0 && pages(f) >= kAll * builds.at(f.build);
+    kinds[f.content] = alone ? EditKind::alone : EditKind::same;
+  }
+  return kinds;
+}
+
+std::vector<std::size_t> profiles_like(const std::vector<EditProfile>& profiles, EditKind kind,
                                        std::uint64_t pages) {
   constexpr double kNear = 2;  // powers of two
   constexpr std::size_t kLeast = 5;
   std::vector<std::pair<double, std::size_t>> found;
   for (std::size_t i = 0; i < profiles.size(); ++i)
-    if (profiles[i].resized == resized && !profiles[i].kept.empty())
+    if (profiles[i].kind == kind && !profiles[i].kept.empty())
       found.emplace_back(std::abs(std::log2(static_cast<double>(profiles[i].kept.size()) /
                                             static_cast<double>(pages))),
                          i);
+  if (found.empty() && kind == EditKind::alone)
+    return profiles_like(profiles, EditKind::same, pages);
   std::sort(found.begin(), found.end());
   std::vector<std::size_t> like;
   for (const auto& [distance, i] : found)

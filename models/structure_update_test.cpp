@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/random.h"
+
 namespace missive {
 namespace {
 
@@ -96,7 +98,7 @@ TEST(StructureUpdate, PagesSurviveAsThoseOfOtherChangedFilesDid) {
   EXPECT_EQ(either.network->spread->first, 3 * kBlock);
   EXPECT_EQ(either.network->spread->second, 41 * kBlock);
   // Damage of files that changed their size is not that of those that did not.
-  stamped.resized = true;
+  stamped.kind = EditKind::resized;
   EXPECT_EQ(predict_update(from, to, design(), {stamped}).network->value, 41 * kBlock);
 }
 
@@ -210,7 +212,7 @@ TEST(StructureUpdate, ZerosOfAChangedFileStayZerosAndAreNoPartOfTheDamage) {
     for (std::uint64_t page = 0; page < 40; ++page)
       held[from.files[0].content].push_back(page >= 20 && page < 36 ? 0 : 100 + page);
     EditProfile half;  // of four pages; the file has 24 that are not zeros
-    half.resized = grows > 0;
+    half.kind = grows > 0 ? EditKind::resized : EditKind::same;
     half.kept = {false, true, false, true};
     const auto p = predict_update(from, to, d, {half}, {nullptr, &held, {}});
     // 24 others have both ends and each other between; what is kept lies where it lay.
@@ -278,7 +280,8 @@ TEST(StructureUpdate, PagesThatMovedAreFetchedOnlyInBlocksThatTheyDoNotFill) {
   StructureFacts to = from;
   change(to, 1, 40 * kBlock + 2 * kPage);
   EditProfile own;
-  own.content = to.files[1].content, own.old_content = to.files[1].old_content, own.resized = true;
+  own.content = to.files[1].content, own.old_content = to.files[1].old_content,
+  own.kind = EditKind::resized;
   own.kept.assign(642, false);
   own.moved.assign(642, 0);
   std::fill_n(own.moved.begin() + 322, 320, -2);  // the second half
@@ -321,13 +324,112 @@ TEST(StructureUpdate, ToldTheDamageAtOneBlockSizeTheModelKnowsItAtOthers) {
   EXPECT_TRUE(draws_near(0, from, from, design(), {stamped}).empty());  // nothing is drawn
 }
 
+// A source package is built anew because something in it was mended: where a file is all that its
+// build changed, it was that.
+TEST(StructureUpdate, WhatIsAllOfItsBuildIsAKindOfItsOwn) {
+  StructureFacts f = image({100 * kPage, 9 * kPage, 50 * kPage, 40 * kPage, 30 * kPage, 20 * kPage,
+                            20 * kPage, 100, 8 * kPage});
+  for (std::size_t i = 0; i < 8; ++i) change(f, i, f.files[i].size + (i == 4 ? kPage : 0));
+  f.files[0].build = f.files[1].build = 1;                     // nine tenths and its changelog
+  f.files[2].build = f.files[3].build = 2;                     // either may be it
+  f.files[4].build = 3;                                        // another size
+  f.files[5].build = f.files[6].build = f.files[7].build = 4;  // equal contents, and a small file
+  f.files[6].content = f.files[5].content;
+  const auto kinds = edit_kinds(f);
+  const auto kind = [&](std::size_t i) { return kinds.at(f.files[i].content); };
+  EXPECT_EQ(kinds.size(), 6u);  // not the small one, not the unchanged one
+  EXPECT_EQ(kind(0), EditKind::alone);
+  EXPECT_EQ(kind(1), EditKind::same);
+  EXPECT_EQ(kind(2), EditKind::same);
+  EXPECT_EQ(kind(3), EditKind::same);
+  EXPECT_EQ(kind(4), EditKind::resized);
+  EXPECT_EQ(kind(5), EditKind::alone);
+  for (FileFact& file : f.files) file.build = 0;  // not known
+  EXPECT_EQ(edit_kinds(f).at(f.files[5].content), EditKind::same);
+}
+
+TEST(StructureUpdate, WhatIsAllOfItsBuildIsNotTakenForStamped) {
+  const StructureFacts from = image({70000, 40 * kBlock});
+  StructureFacts to = from;
+  change(to, 1, 40 * kBlock);
+  EditProfile stamped, rebuilt;
+  stamped.content = 98, rebuilt.content = 99, rebuilt.kind = EditKind::alone;
+  stamped.kept.assign(640, true), rebuilt.kept.assign(640, false);
+  const auto fetched = [&](const std::vector<EditProfile>& profiles) {
+    return predict_update(from, to, design(), profiles).network->value;
+  };
+  EXPECT_EQ(fetched({stamped, rebuilt}), 1 * kBlock);
+  to.files[1].build = 7;
+  EXPECT_EQ(fetched({stamped, rebuilt}), 41 * kBlock);
+  EXPECT_EQ(fetched({stamped}), 1 * kBlock);  // nothing else to learn from
+}
+
+// Twelve builds teach what forty changed files go through. Each keeps a part of its pages, all its
+// five files the same; the truth is drawn as they are. How many of 120 intervals hold it.
+int intervals_that_hold(bool builds_known) {
+  constexpr std::size_t kPages = 40, kFiles = 40, kBuilds = 12, kOfEach = 5;
+  const StructureFacts from = image(std::vector<std::uint64_t>(kFiles, kPages * kPage));
+  StructureFacts to = from;
+  for (std::size_t i = 0; i < kFiles; ++i) change(to, i, kPages * kPage);
+  StructureDesign d = design();
+  d.block_size = kPage;
+  int held = 0;
+  for (std::uint64_t world = 0; world < 120; ++world) {
+    Random random(3, world);
+    std::vector<EditProfile> profiles;
+    for (std::size_t build = 1; build <= kBuilds; ++build) {
+      const std::size_t kept = random.below(kPages + 1);
+      for (std::size_t i = 0; i < kOfEach; ++i) {
+        EditProfile& p = profiles.emplace_back();
+        p.content = world << 20U | build << 10U | i;
+        if (builds_known) p.build = world << 20U | build;
+        p.kept.assign(kPages, false);
+        std::fill_n(p.kept.begin(), kept, true);
+      }
+    }
+    double lacks = 1;  // the index
+    for (std::size_t i = 0; i < kFiles; ++i)
+      lacks += kPages - static_cast<double>(random.below(kPages + 1));
+    const Predicted p = *predict_update(from, to, d, profiles).network;
+    held += lacks * kPage >= p.spread->first && lacks * kPage <= p.spread->second;
+  }
+  return held;
+}
+
+TEST(StructureUpdate, IntervalsHoldNineTenthsAlsoOfWhatFewBuildsTeach) {
+  EXPECT_GE(intervals_that_hold(true), 120 * 83 / 100);
+  EXPECT_LE(intervals_that_hold(false),
+            120 * 75 / 100);  // as if all files were builds of their own
+}
+
+TEST(StructureUpdate, AnIntervalIsAsWideAsErrorsElsewhereWere) {
+  const Predicted drawn{100, false, {{95, 120}}}, certain{100, false}, exact{100, true};
+  EXPECT_EQ(*widened(drawn, 0.1).spread, std::pair(90.0, 120.0));
+  EXPECT_EQ(*widened(drawn, 0.01).spread, std::pair(95.0, 120.0));
+  EXPECT_EQ(*widened(drawn, 0).spread, std::pair(95.0, 120.0));
+  EXPECT_EQ(*widened(certain, 0.25).spread, std::pair(75.0, 125.0));
+  EXPECT_FALSE(widened(certain, 0).spread);
+  EXPECT_FALSE(widened(exact, 0.25).spread);
+  // Of eleven errors that are drawn alike the eleventh is the largest once in eleven times.
+  int held = 0;
+  for (std::uint64_t world = 0; world < 1000; ++world) {
+    Random random(5, world);
+    double largest = 0;
+    for (int i = 0; i < 10; ++i) largest = std::max(largest, std::abs(random.lognormal(0, 1) - 1));
+    const double count = 100 * (1 + random.lognormal(0, 1) - 1);
+    const auto spread = *widened(certain, largest).spread;
+    held += count >= spread.first && count <= spread.second;
+  }
+  EXPECT_NEAR(held, 1000 * 10 / 11, 35);
+}
+
 TEST(StructureUpdate, LikeSizesAreDrawnFromAndEndsFallOnEnds) {
   std::vector<EditProfile> profiles(12);
   for (std::size_t i = 0; i < profiles.size(); ++i)
     profiles[i].kept.assign(std::size_t{1} << i, true);
-  EXPECT_EQ(profiles_like(profiles, false, 64).size(), 5u);  // 16 .. 256
-  EXPECT_EQ(profiles_like(profiles, false, 1 << 20).size(), 5u);
-  EXPECT_TRUE(profiles_like(profiles, true, 64).empty());
+  EXPECT_EQ(profiles_like(profiles, EditKind::same, 64).size(), 5u);  // 16 .. 256
+  EXPECT_EQ(profiles_like(profiles, EditKind::same, 1 << 20).size(), 5u);
+  EXPECT_TRUE(profiles_like(profiles, EditKind::resized, 64).empty());
   EditProfile p;
   p.kept = {false, true, false, true, false};
   std::string pages;

@@ -30,8 +30,11 @@ struct BuildOptions {
   std::string units = "blocks";          // units.h
   Chunking chunking;                     // of units "cdc"
   std::string tree = "plain";            // or "fs-verity"
-  bool holes = true;                     // false: holes of sparse files are stored as zeros
-  unsigned threads = 0;                  // 0: one for each CPU this process may use
+  // Not 0: placement "stable" hashes so many to the digests. Readers see no difference; holders of
+  // images with another salt find less at its place. For studies.
+  std::uint64_t hash_salt = 0;
+  bool holes = true;     // false: holes of sparse files are stored as zeros
+  unsigned threads = 0;  // 0: one for each CPU this process may use
   // Told now and then, from one thread at a time: bytes of the image done, and of all. May throw to
   // stop the build.
   std::function<void(std::uint64_t, std::uint64_t)> progress = nullptr;

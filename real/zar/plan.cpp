@@ -8,6 +8,7 @@
 #include "real/zar/layout.h"
 #include "real/zar/metadata.h"
 #include "real/zar/parallel.h"
+#include "real/zar/wire.h"
 
 namespace missive::zar {
 
@@ -233,12 +234,27 @@ Plan choose(Tree& tree, const Selection& selection, const BuildOptions& options,
   return plan;
 }
 
+namespace {
+
+std::vector<Digest> salted(std::vector<Digest> digests, std::uint64_t salt) {
+  if (salt == 0) return digests;
+  for (Digest& d : digests) {
+    FieldWriter b;
+    b.put_bytes(d.bytes).put<std::uint64_t>(salt);
+    d = sha256(b.bytes());
+  }
+  return digests;
+}
+
+}  // namespace
+
 void lay_out(const Tree& tree, const BuildOptions& options, Plan& plan) {
+  const std::vector<Digest> digests = salted(plan.digests, options.hash_salt);
   plan.metadata_bytes = metadata_sections(tree, options, plan).total;
   plan.content_start = align_up(plan.metadata_bytes, options.block_size);
-  plan.placed = choose(placements(), "placement", options.placement)
-                    .place({plan.packed, plan.contents, plan.digests, plan.content_start,
-                            options.block_size});
+  plan.placed =
+      choose(placements(), "placement", options.placement)
+          .place({plan.packed, plan.contents, digests, plan.content_start, options.block_size});
   plan.offsets.resize(plan.contents.size());
   for (std::size_t i = 0; i < plan.packed.items.size(); ++i)
     for (const Packed::Member& m : plan.packed.of(plan.packed.items[i]))
