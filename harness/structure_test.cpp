@@ -255,11 +255,14 @@ TEST(StructureExperiment, ASecondPredictionIsToldWhatWasCountedAtOneBlockSize) {
   const std::string body =
       R"("question": "update", "images": ["list:xterm>list:xterm~1"], "leave_one_out": true,
          "block_sizes": ["64KiB", "256KiB"], "told_block_size": "256KiB",
+         "told_errors": {"64KiB": 0.5},
          "fit_images": ["list:xterm>list:xterm~2", "list:xterm>list:xterm~3"])";
   const Result r = run(body, out);
   const Metric& told = metric(r.points[0], "network_told");
   EXPECT_EQ(told.measured->median, metric(r.points[0], "network").measured->median);
   EXPECT_TRUE(told.within_tolerance.has_value());
+  EXPECT_LE(told.simulated_interval->first, 0.5 * *told.simulated);
+  EXPECT_GE(told.simulated_interval->second, 1.5 * *told.simulated);
   EXPECT_LE(std::abs(*told.relative_error),
             std::abs(*metric(r.points[0], "network").relative_error));
   EXPECT_TRUE(metric(r.points[0], "copied_told").simulated.has_value());

@@ -295,12 +295,9 @@ SeenChanges seen_changes(const std::vector<EditProfile>& profiles, const Structu
 }
 
 std::unordered_map<std::uint64_t, EditKind> edit_kinds(const StructureFacts& to) {
-  constexpr double kAll = 0.9;
   std::unordered_map<std::uint64_t, EditKind> kinds;
-  std::unordered_map<std::uint64_t, double> builds;  // pages of each
-  const auto pages = [](const FileFact& f) {
-    return static_cast<double>(up(f.size, kPage) / kPage);
-  };
+  std::unordered_map<std::uint64_t, std::uint64_t> builds;  // pages of each
+  const auto pages = [](const FileFact& f) { return up(f.size, kPage) / kPage; };
   const auto counts = [](const FileFact& f) {
     return f.change == FileChange::changed && f.size >= kPage;
   };
@@ -309,7 +306,7 @@ std::unordered_map<std::uint64_t, EditKind> edit_kinds(const StructureFacts& to)
       builds[f.build] += pages(f);
   for (const FileFact& f : to.files) {
     if (!counts(f) || f.size != f.old_size) continue;
-    const bool alone = f.build != 0 && pages(f) >= kAll * builds.at(f.build);
+    const bool alone = f.build != 0 && 10 * pages(f) >= 9 * builds.at(f.build);
     kinds[f.content] = alone ? EditKind::alone : EditKind::same;
   }
   return kinds;
