@@ -282,7 +282,7 @@ TEST(Experiment, ShippedFilesAreValidAndWhatTheyPromise) {
   EXPECT_EQ(baselines, 3);  // one per temperature
   EXPECT_EQ(load_experiment(source_dir() / "experiments/launch-quick.json").points.size(), 4U);
   EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery.json").points.size(), 24U);
-  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery-share.json").points.size(), 50U);
+  EXPECT_EQ(load_experiment(source_dir() / "experiments/delivery-share.json").points.size(), 60U);
 }
 
 TEST(Experiment, ALazyLaunchNeedsADeliveryThatCanGoWithoutTheWholeImage) {

@@ -68,8 +68,12 @@ std::vector<DoctorEntry> doctor_entries() {
   for (const auto& v : verify::verifiers()) all.push_back(entry("verifier", v.name, "", v.what));
   for (const auto& m : verify::verification_modes())
     all.push_back(entry("verification", m.name, "", m.what));
-  for (const auto& d : launch::deliveries())
+  for (const auto& d : launch::deliveries()) {
     all.push_back(entry("delivery", d.name, d.unavailable(), d.what));
+    if (d.lazily_unavailable != nullptr)
+      all.push_back(entry("delivery", d.name + ", lazily", d.unavailable_for(true),
+                          "its blocks are verified when they are touched"));
+  }
   for (const auto& a : launch::applications()) {
     const bool there = fs::exists(launch::home() / "roots" / a.name, ignored);
     const std::string need =

@@ -131,7 +131,7 @@ std::vector<Diagnostic> impossible_points(const JsonSource& source, const Experi
     if (verify::verification_mode(p.verification).lazy && !launch::delivery(p.delivery).lazy)
       return {source.at_value(
           "", fmt::format("delivery {} needs the whole image before the start and cannot verify "
-                          "lazily ('{}'); ask for eager, or for fuse",
+                          "lazily ('{}'); ask for eager, or for fuse or mmap",
                           p.delivery, p.label))};
   return {};
 }

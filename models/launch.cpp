@@ -208,9 +208,23 @@ std::vector<Part> parts_of(const LaunchScenario& s) {
   return parts;
 }
 
+// A mapped program has no names to be found by, and its pages are neither copied nor brought: once
+// verified, they are mapped for it (real/launch/fault_handler.h).
+StepId map_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+  Step ahead = step("background.ahead." + part.name, Phase::background, Place::launcher, {});
+  check_blocks(ahead, s, part.image.run_blocks);
+  ahead.amounts = {};
+  ahead.demands.push_back({"fault_ahead", 0, part.image.run_bytes, part.image.pieces});
+  ahead.amounts[Amount::bytes_delivered] = part.image.run_bytes.count;
+  ahead.once = part.name;
+  ahead.after = {after};
+  return plan.add(std::move(ahead));
+}
+
 // The thread behind the start puts one part ahead: real/launch/background.h. Names it puts ahead
 // whoever brings the pages.
 StepId put_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+  if (s.delivery == "mmap") return map_ahead(plan, s, part, after);
   Step names = step("background.names." + part.name, Phase::background, Place::launcher,
                     name_ahead(part.image, 1));
   names.after = {after};
@@ -227,16 +241,18 @@ StepId put_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId a
 }
 
 // The application needs one part, and goes on. Where the thread behind it has not begun with it,
-// the application's own page faults bring it through the file server.
+// the application's own page faults bring it through the file server, or by the handler of them.
 StepId read_part(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
   Step read = step("boot.application.read." + part.name, Phase::boot, Place::application, {});
-  read.demands.push_back({"fuse_read", 0, part.image.run_bytes, part.image.pieces});
+  read.demands.push_back({s.delivery == "mmap" ? "fault_answer" : "fuse_read", 0,
+                          part.image.run_bytes, part.image.pieces});
   check_blocks(read, s, part.image.run_blocks);
   read.amounts = {};
   read.once = part.name;
   read.after = {after};
   Step own = step("boot.application." + part.name, Phase::boot, Place::application,
-                  {items("native_ready", part.millionths), items("fuse_lookup", part.lookups)});
+                  {items("native_ready", part.millionths)});
+  if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", part.lookups));
   own.after = {plan.add(std::move(read))};
   return plan.add(std::move(own));
 }
@@ -269,8 +285,9 @@ void start(Chain& chain, const LaunchScenario& s) {
 
 // The start, and the thread behind it: whichever of the two comes to a part first brings it.
 void start_lazily(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
-  StepId ahead = chain.beside(step("background.plan", Phase::background, Place::launcher,
-                                   {items("plan_ahead", s.image.symlinks)}));
+  Step way = step("background.plan", Phase::background, Place::launcher, {});
+  if (s.delivery == "fuse") way.demands.push_back(items("plan_ahead", s.image.symlinks));
+  StepId ahead = chain.beside(std::move(way));
   chain.join(process);
   StepId application = chain.then(start_process());
   for (const Part& part : parts_of(s)) {
@@ -299,8 +316,9 @@ void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
     // Asking ahead goes on beside the start, on a core that is free there.
     deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
   } else if (s.delivery == "mmap") {
-    // Beyond the index there is one file to find and one page of it to read; its pages come as the
-    // native twin's do. Nothing depends on the image's size.
+    // Beyond the index there is one file to find and one page of it to read (lazily one block to
+    // verify, of those that the start needs); its pages come as the native twin's do. Nothing
+    // depends on the image's size.
     if (s.hand_over == HandOver::copy) deliver.demands.push_back({"assemble", 1, image.length, 0});
     deliver.amounts[Amount::files_delivered] = 1;
   } else if (s.lazy) {
@@ -326,9 +344,10 @@ void check(const LaunchScenario& s) {
   if (std::ranges::find(kDeliveries, s.delivery) == std::end(kDeliveries))
     throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
                                 "\"; there are extract, fuse, erofs and mmap");
-  if (s.lazy && s.delivery != "fuse")
-    throw std::invalid_argument("launch: delivery " + s.delivery +
-                                " needs the whole image before the start; lazily there is fuse");
+  if (s.lazy && s.delivery != "fuse" && s.delivery != "mmap")
+    throw std::invalid_argument(
+        "launch: delivery " + s.delivery +
+        " needs the whole image before the start; lazily there are fuse and mmap");
   if (s.image.front_blocks + s.image.run_blocks > s.image.blocks)
     throw std::invalid_argument("launch: more blocks at the start than the image has");
   if (s.image.block_size == 0 || s.image.length.count != s.image.blocks * s.image.block_size)

@@ -23,7 +23,8 @@
 //
 // Behind a lazy start the runs come in up to 64 equal parts, which the application needs one after
 // the other at an even pace. Whoever comes to a part first brings it (Step::once): the thread
-// behind it, or the application by its page faults; the other one waits, or finds it there.
+// behind it, or the application by its page faults; the other one waits, or finds it there. By
+// delivery mmap bringing is mapping: the pages are those of the image, and nothing is copied.
 //
 // All amounts are exact: they come from the image's real index and from which blocks the cache
 // holds. What the application itself does is not modelled: its own time is the native twin's

@@ -190,8 +190,6 @@ TEST(PlanLaunch, mmap_delivers_one_program_and_copies_an_image_only_when_it_is_n
   EXPECT_EQ(bytes_of(plan, "assemble"), 0u);
   s.hand_over = HandOver::copy;
   EXPECT_EQ(bytes_of(plan_launch(s), "assemble"), 40960u);
-  s.lazy = true;
-  EXPECT_THROW(plan_launch(s), std::invalid_argument);
 }
 
 TEST(PlanLaunch, every_plan_is_well_formed_and_names_only_known_costs) {
@@ -283,6 +281,28 @@ TEST(PlanLaunch,
     EXPECT_EQ(items_of(plan, "fuse_lookup"), 20u + 1);
     EXPECT_EQ(items_of(plan, "native_ready"), 1'000'000u);
   }
+}
+
+TEST(PlanLaunch, lazily_a_mapped_program_gets_its_pages_by_either_and_no_names) {
+  LaunchScenario s = lazily(Temperature::hot, true);
+  s.delivery = "mmap";
+  const Plan plan = plan_launch(s);
+  EXPECT_NO_THROW(check(plan));
+  EXPECT_EQ(items_of(plan, "fault_ahead"), 5u);
+  EXPECT_EQ(items_of(plan, "fault_answer"), 5u);
+  EXPECT_EQ(bytes_of(plan, "fault_answer"), 12000u);
+  EXPECT_EQ(items_of(plan, "block_tag"), 10u + 3);
+  EXPECT_EQ(items_of(plan, "native_ready"), 1'000'000u);
+  for (const char* none : {"fuse_store", "fuse_read", "fuse_list", "fuse_lookup", "fuse_directory",
+                           "plan_ahead", "image_tree"})
+    EXPECT_EQ(items_of(plan, none), 0u) << none;
+  const Amounts a = amounts_of(plan);
+  EXPECT_EQ(a[Amount::files_delivered], 1u);
+  EXPECT_EQ(a[Amount::bytes_delivered], 12000u);
+  EXPECT_EQ(a[Amount::blocks_before_start], 2u);
+  EXPECT_EQ(a[Amount::bytes_authenticated], 40960u);
+  for (const auto& step : plan.steps)
+    for (const auto& d : step.demands) EXPECT_NO_THROW(cost_model(d.cost)) << d.cost;
 }
 
 TEST(PlanLaunch, lazily_refuses_what_cannot_be) {

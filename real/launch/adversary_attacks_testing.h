@@ -200,6 +200,12 @@ inline void add_memory_attacks(std::vector<Attack>& all) {
                                   }
                                 };
                               }));
+  all.push_back(
+      {"a hole in memory where the program lies", detour, "refused", [](const World& w, Scene& s) {
+         const std::size_t at = w.program() / kBlock * kBlock;
+         s.caches[0].hole = at;
+         std::fill_n(s.caches[0].image.begin() + static_cast<long>(at), kBlock, std::byte{0});
+       }});
   const auto thing = [&](const char* name, const char* path, int flags) {
     all.push_back(memory_attack(name, detour, "descriptor", [=](CacheScript& c) {
       c.thing = [=] { return UniqueFd(::open(path, flags | O_CLOEXEC)); };

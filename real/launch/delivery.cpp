@@ -18,16 +18,35 @@ const MappedProgram* Delivery::program(const Environment&) { return nullptr; }
 
 const std::vector<DeliveryInfo>& deliveries() {
   static const std::vector<DeliveryInfo> all = {
-      {"extract", "all files are copied into a tmpfs before the start", make_extract_delivery,
-       extract_unavailable, false},
-      {"fuse", "files are served from the verified mapping; launch runs are put ahead",
-       make_fuse_delivery, fuse_unavailable, true},
-      {"erofs", "the kernel's EROFS over the image's own pages, by loop devices",
-       make_erofs_delivery, erofs_unavailable, false},
-      {"mmap", "a static program is mapped from the image's own pages; no file system",
-       make_mmap_delivery, mmap_unavailable, false, true, true},
+      {.name = "extract",
+       .what = "all files are copied into a tmpfs before the start",
+       .make = make_extract_delivery,
+       .unavailable = extract_unavailable},
+      {.name = "fuse",
+       .what = "files are served from the verified mapping; launch runs are put ahead",
+       .make = make_fuse_delivery,
+       .unavailable = fuse_unavailable,
+       .lazy = true},
+      {.name = "erofs",
+       .what = "the kernel's EROFS over the image's own pages, by loop devices",
+       .make = make_erofs_delivery,
+       .unavailable = erofs_unavailable},
+      {.name = "mmap",
+       .what = "a static program is mapped from the image's own pages; no file system",
+       .make = make_mmap_delivery,
+       .unavailable = mmap_unavailable,
+       .lazy = true,
+       .lazily_unavailable = mmap_lazily_unavailable,
+       .shares_pages = true,
+       .program_only = true},
   };
   return all;
+}
+
+std::string DeliveryInfo::unavailable_for(bool lazily) const {
+  std::string why = unavailable();
+  if (why.empty() && lazily && lazily_unavailable != nullptr) why = lazily_unavailable();
+  return why;
 }
 
 const DeliveryInfo& delivery(const std::string& name) {

@@ -48,8 +48,8 @@ class Delivery {
 
   // Lazily, for methods that can (DeliveryInfo::lazy): as deliver(), but nothing is put ahead yet,
   // and of the content no byte is shown before `blocks` has accepted it; whoever reads a block that
-  // is refused gets EIO. `blocks` must outlive the Delivery, and has accepted what Image::open()
-  // read.
+  // is refused gets EIO (mmap: waits for his end, the picoprocess is killed). `blocks` must outlive
+  // the Delivery, and has accepted what Image::open() read.
   virtual UniqueFd deliver_lazily(const zar::Image& image, verify::BlockVerifier& blocks,
                                   Delivered* delivered);
   // What deliver() does before the start is done here, while the application starts: on a thread of
@@ -57,6 +57,9 @@ class Delivery {
   // once `stop` is asked for. Returns Delivered::bytes. Throws RunError, also when a block is
   // refused.
   virtual std::uint64_t put_ahead(const std::stop_token& stop);
+  // Why the delivery itself ended the application, other than for a block that was refused. Empty
+  // otherwise.
+  virtual std::string failure() const { return {}; }
 };
 
 struct DeliveryInfo {
@@ -68,11 +71,17 @@ struct DeliveryInfo {
   // Empty when this host can, otherwise why not.
   std::string (*unavailable)();
   bool lazy = false;  // whether deliver_lazily() is there
+  // Of lazy ones: empty when this host can do that as well, otherwise why not. Null: it can
+  // wherever it can at all.
+  std::string (*lazily_unavailable)() = nullptr;
   // Whether two applications that run from one image have the same physical pages. Of two images
   // none shares any.
   bool shares_pages = false;
   // Whether the application is a static program (static_program.h) that gets no file of the image.
   bool program_only = false;
+
+  // Empty when this host can, eagerly or lazily; otherwise why not.
+  std::string unavailable_for(bool lazily) const;
 };
 const std::vector<DeliveryInfo>& deliveries();
 // Throws InputError with the known names.
@@ -87,5 +96,6 @@ std::unique_ptr<Delivery> make_erofs_delivery();
 std::string erofs_unavailable();
 std::unique_ptr<Delivery> make_mmap_delivery();
 std::string mmap_unavailable();
+std::string mmap_lazily_unavailable();
 
 }  // namespace missive::launch

@@ -26,7 +26,9 @@ inline constexpr int kAllSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_
 struct CacheScript {
   std::vector<std::byte> image;  // handed over whenever one is asked for
   int seals = kAllSeals;
-  bool assembled = true;                                 // what lookup says
+  std::optional<std::size_t> hole =
+      {};                 // a page there is no page of the memory that is handed over
+  bool assembled = true;  // what lookup says
   std::optional<std::vector<std::byte>> tag;             // the answer to every get_tag
   std::optional<std::vector<std::byte>> block_tags;      // and to every get_block_tags
   std::vector<std::byte> recipe;                         // and to every get_recipe
@@ -130,6 +132,9 @@ class HostileCache {
     // Appended, not truncated to size first: the content is small.
     if (::write(fd.get(), script.image.data(), script.image.size()) < 0)
       throw_errno("hostile cache: memory");
+    if (script.hole && ::fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                   static_cast<off_t>(*script.hole), 4096) != 0)
+      throw_errno("hostile cache: hole");
     if (::fcntl(fd.get(), F_ADD_SEALS, script.seals) != 0) throw_errno("hostile cache: seals");
     return fd;
   }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/launch/fault_handler.h"
 #include "real/launch/init_program.h"
 #include "real/launch/init_protocol.h"
 #include "real/launch/mounts.h"
@@ -65,18 +66,19 @@ void append(std::string& message, const std::string& text, const char* what) {
 }
 
 std::string start_message(const Environment& environment, bool late_root, bool display,
-                          bool mapped) {
+                          const MappedProgram* mapped) {
   if (environment.command.empty() || environment.command.front().empty()) {
     throw InputError("cannot start the application: its command is empty");
   }
   std::vector<std::string> programs;
-  if (!mapped) programs = programs_to_try(environment);
+  if (mapped == nullptr) programs = programs_to_try(environment);
   const StartMessage head{late_root ? 1U : 0U,
                           static_cast<std::uint32_t>(programs.size()),
                           static_cast<std::uint32_t>(environment.command.size()),
                           static_cast<std::uint32_t>(environment.variables.size()),
                           display ? 1U : 0U,
-                          mapped ? 1U : 0U};
+                          mapped != nullptr ? 1U : 0U,
+                          mapped != nullptr && mapped->watch != nullptr ? 1U : 0U};
   std::string message(sizeof head, '\0');
   std::memcpy(message.data(), &head, sizeof head);
   for (const std::string& each : programs) append(message, each, "its path");
@@ -147,6 +149,52 @@ UniqueFd tell_loader(const LoadPlan& plan, UniqueFd& inside, const std::string& 
   return ours;
 }
 
+// What the loader says once everything is mapped, with the userfaultfd of its memory.
+Placed await_placed(const UniqueFd& loader, UniqueFd& faults, const std::string& what) {
+  pollfd ready{loader.get(), POLLIN, 0};
+  int n = 0;
+  do {
+    n = ::poll(&ready, 1, kAnswerMs);
+  } while (n < 0 && errno == EINTR);
+  if (n == 0) throw RunError(what + ": no answer from its loader within 10 s");
+  Placed placed;
+  iovec part{&placed, sizeof placed};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> rights{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = rights.data();
+  message.msg_controllen = rights.size();
+  const ssize_t size = ::recvmsg(loader.get(), &message, MSG_CMSG_CLOEXEC);
+  const cmsghdr* const given = CMSG_FIRSTHDR(&message);
+  if (size == static_cast<ssize_t>(sizeof placed) && given != nullptr) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(given), sizeof fd);
+    faults = UniqueFd(fd);
+  } else if (size != static_cast<ssize_t>(sizeof placed.report) ||
+             placed.report.step == Step::none) {
+    throw RunError(what + ": its loader died");
+  }
+  return placed;
+}
+
+// Lazily, between the mapping and the first look at it: from here on the launcher is asked.
+Report watch_program(const InitProcess& process, const UniqueFd& loader,
+                     const MappedProgram& mapped, const std::string& what) {
+  UniqueFd faults;
+  const Placed placed = await_placed(loader, faults, what);
+  if (placed.report.step != Step::none) return placed.report;
+  const KeepMessage keep;
+  std::string message(sizeof keep, '\0');
+  std::memcpy(message.data(), &keep, sizeof keep);
+  send_with_fds(process.control, message, std::array{faults.get()}, what);
+  mapped.watch->begin(std::move(faults), placed.base, process.pidfd.get());
+  const char go = 1;
+  if (::send(loader.get(), &go, sizeof go, MSG_NOSIGNAL) != sizeof go)
+    throw_errno(what + ": sending to its loader");
+  return placed.report;
+}
+
 }  // namespace
 
 // execvp(3)'s rule: a name with a slash is a path, any other is tried in each directory of PATH.
@@ -200,12 +248,12 @@ std::int64_t await_prepared(InitProcess& process) {
 void start_application(InitProcess& process, const UniqueFd* root, const Environment& environment,
                        int output, int log, const MappedProgram* mapped) {
   const std::string what = "cannot start the application";
-  UniqueFd display, loader, inside;
+  UniqueFd display, loader, inside, faults;
   if (root != nullptr && !environment.x11_socket.empty()) {
     display = clone_mount(environment.x11_socket);
   }
   std::string message =
-      start_message(environment, root != nullptr, static_cast<bool>(display), mapped != nullptr);
+      start_message(environment, root != nullptr, static_cast<bool>(display), mapped);
   await_prepared(process);
   std::vector<int> fds{output, log};
   if (root != nullptr) fds.push_back(root->get());
@@ -213,10 +261,17 @@ void start_application(InitProcess& process, const UniqueFd* root, const Environ
   if (mapped != nullptr) {
     loader = tell_loader(mapped->plan, inside, what);
     fds.insert(fds.end(), {loader_program().get(), inside.get(), mapped->image.get()});
+    if (mapped->watch != nullptr) {
+      faults = open_fault_device();
+      fds.push_back(faults.get());
+    }
   }
   send_with_fds(process.control, message, fds, what);
   Report report = await_report(process.control, what);
   inside.reset();  // ours would hide its death
+  if (report.step == Step::none && loader && mapped->watch != nullptr) {
+    report = watch_program(process, loader, *mapped, what);
+  }
   if (report.step == Step::none && loader) {
     report = await_report(loader, what, "its loader");
   }

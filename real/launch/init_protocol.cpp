@@ -46,6 +46,8 @@ const char* describe(Step step) {
       return "exec";
     case Step::map_program:
       return "mapping the program";
+    case Step::watch_memory:
+      return "watching its memory (userfaultfd)";
   }
   return "an unknown step";
 }

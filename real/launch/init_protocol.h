@@ -7,6 +7,7 @@
 //   init      Report           its namespaces and private mounts are made
 //   launcher  StartMessage
 //   init      Report           the application's exec has succeeded
+//   launcher  KeepMessage      lazily, for a program mapped from its image
 //
 // The first step that fails is reported instead, and init ends. The end of the launcher's end of
 // the socket means that the launcher is gone: init ends with everything in it.
@@ -44,6 +45,7 @@ enum class Step : std::int32_t {
   filter,
   exec,
   map_program,
+  watch_memory,
 };
 const char* describe(Step step);  // the launcher's side only
 
@@ -70,15 +72,24 @@ struct PrepareMessage {
 
 // With the descriptors output, log and, with `late_root`, root and, with `display`, the mount of
 // the display's socket and, with `mapped`, the loader's program, its socket and the image's memory
-// file (load_plan.h); followed by strings, each ending in NUL: programs to try in order (none with
-// `mapped`), arguments, variables, the display socket's name.
+// file and, with `watched`, /dev/userfaultfd (load_plan.h); followed by strings, each ending in
+// NUL: programs to try in order (none with `mapped`), arguments, variables, the display socket's
+// name.
 struct StartMessage {
   std::uint32_t late_root = 1;  // 0 when the root was placed during preparation
   std::uint32_t programs = 0, arguments = 0, variables = 0, display = 0;
-  std::uint32_t mapped = 0;  // 1: exec the loader
+  std::uint32_t mapped = 0;   // 1: exec the loader
+  std::uint32_t watched = 0;  // 1: lazily; only with mapped
+};
+
+// With one descriptor, the application's userfaultfd. When its last owner closes it, the kernel
+// takes the watch off the memory, and whoever waits there would go on with pages that nobody
+// verified. So init owns it, too: when the launcher is gone it first ends the application.
+struct KeepMessage {
+  std::uint32_t keep = 1;
 };
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;  // either of them
-inline constexpr std::size_t kMaxDescriptors = 7;
+inline constexpr std::size_t kMaxDescriptors = 8;
 inline constexpr std::size_t kMaxStrings = 1024;
 
 inline constexpr int kControl = 0;  // init's descriptor of its end of the socket

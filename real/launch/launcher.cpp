@@ -63,8 +63,8 @@ class Launch {
     watch.mark("create", Phase::create, Place::launcher);
     cloned_ns_ = measure::now_ns();
     const DeliveryInfo& info = delivery(request_.delivery);
-    if (const auto why = info.unavailable(); !why.empty())
-      throw NotAvailable("delivery " + info.name + ": " + why);
+    if (const auto why = info.unavailable_for(lazy_); !why.empty())
+      throw NotAvailable("delivery " + info.name + (lazy_ ? ", lazily: " : ": ") + why);
     delivery_ = info.make();
     watch.mark("create.delivery", Phase::create, Place::launcher);
   }
@@ -223,6 +223,17 @@ class Launch {
   }
 
   void boot(Stopwatch& watch) {
+    try {
+      deliver_and_start(watch);
+    } catch (const RunError&) {
+      // A refused block is the reason behind whatever this says; complete() tells.
+      if (lazy_ && !blocks_->failure().empty()) return;
+      if (const std::string why = delivery_->failure(); !why.empty()) throw RunError(why);
+      throw;
+    }
+  }
+
+  void deliver_and_start(Stopwatch& watch) {
     image_.emplace(zar::Image::open(memory_.bytes(), "verified image"));
     Delivered delivered;
     const Environment environment = environment_of_application();
@@ -234,13 +245,8 @@ class Launch {
     a[Amount::bytes_delivered] = delivered.bytes;
     watch.mark("boot.deliver", Phase::boot, Place::launcher, a);
     if (lazy_) background_.emplace(*delivery_, *blocks_, expected_.shape.length, process_->pidfd());
-    try {
-      await_process(watch);
-      start(watch, root, environment, program);
-    } catch (const RunError&) {
-      // A refused block is the reason behind whatever this says; complete() tells.
-      if (!lazy_ || blocks_->failure().empty()) throw;
-    }
+    await_process(watch);
+    start(watch, root, environment, program);
   }
 
   // It has prepared itself beside all the rest; what is left of that is waited for here.
@@ -273,6 +279,7 @@ class Launch {
   // begun on bytes of which some are then refused is ended, and done again without the cache.
   void complete(Stopwatch& watch) {
     try {
+      if (!background_) throw RunError(blocks_->failure());  // the program's own headers
       background_->finish();
     } catch (const RunError& e) {
       if (blocks_->failure().empty()) throw;

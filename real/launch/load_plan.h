@@ -8,10 +8,16 @@
 //   launcher  LoadPlan   before the loader exists; waits for it in the socket
 //   loader    Report     everything is mapped (init_protocol.h), or Step::map_program with errno
 //
-// after which the loader closes all it has and jumps.
+// after which the loader closes all it has and jumps. Lazily (`watched`) a page must not be seen
+// before its block was verified, so two messages come between, and nothing is touched before them:
+//
+//   loader    Placed     mapped, but not looked at; with it the userfaultfd of its memory
+//   launcher  any byte   the launcher answers all page faults there (fault_handler.h)
 
 #include <cstddef>
 #include <cstdint>
+
+#include "real/launch/init_protocol.h"
 
 namespace missive::launch {
 
@@ -31,11 +37,18 @@ struct LoadPlan {
   std::uint64_t span = 0, alignment = 0;
   std::uint64_t entry = 0, headers = 0, header_count = 0;  // AT_ENTRY, AT_PHDR, AT_PHNUM
   char name[16] = {};                                      // of the process: PR_SET_NAME(2const)
+  std::uint64_t watched = 0;                               // 1: lazily
   std::uint64_t parts = 0;
   LoadPart part[kMaxParts] = {};
 };
 
-// The loader's descriptors.
-inline constexpr int kLoaderSocket = 3, kLoaderImage = 4;
+// What addresses of the plan count from comes with it: 0 for a program that says so itself.
+struct Placed {
+  Report report;
+  std::uint64_t base = 0;
+};
+
+// The loader's descriptors; the last one, /dev/userfaultfd, lazily only.
+inline constexpr int kLoaderSocket = 3, kLoaderImage = 4, kLoaderFaults = 5;
 
 }  // namespace missive::launch

@@ -33,8 +33,10 @@
 #include "real/launch/sealed_memory.h"
 #include "real/measure/mapped_pages.h"
 #include "real/measure/scratch.h"
+#include "real/verify/block_verifier.h"
 #include "real/zar/builder.h"
 #include "real/zar/extract.h"
+#include "real/zar/recipe.h"
 
 namespace {
 
@@ -70,6 +72,15 @@ class Packed {
     if (::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED) != 0)
       throw_errno("madvise");
   }
+  // Each block is verified when it is first needed.
+  std::unique_ptr<verify::BlockVerifier> blocks() const {
+    const zar::Recipe recipe =
+        zar::make_recipe(image->data(), image->block_size(), image->degree());
+    auto made = verify::BlockVerifier::by_tree(
+        image->data(), {recipe.name(), recipe.shape, application.name, 1}, recipe.serialize());
+    made->require(0, zar::Image::opened_bytes(image->data(), application.name));
+    return made;
+  }
   const Application application;
   fs::path tree;
   std::optional<zar::Image> image;
@@ -81,7 +92,7 @@ class Packed {
 // A ready application: in a picoprocess, or natively when `info` is null.
 class Running {
  public:
-  Running(const Packed& packed, const DeliveryInfo* info) {
+  Running(const Packed& packed, const DeliveryInfo* info, bool lazily) {
     const Application& app = packed.application;
     std::optional<WindowWatcher> watcher;
     if (app.ready == ReadyMark::first_window) {
@@ -101,7 +112,9 @@ class Running {
     int pidfd = -1;
     if (info != nullptr) {
       method_ = info->make();
-      const UniqueFd root = method_->deliver(*packed.image, nullptr);
+      if (lazily) blocks_ = packed.blocks();
+      const UniqueFd root = lazily ? method_->deliver_lazily(*packed.image, *blocks_, nullptr)
+                                   : method_->deliver(*packed.image, nullptr);
       const MappedProgram* const program = method_->program(environment);
       if (::fstat(program != nullptr ? program->image.get() : root.get(), &status) != 0)
         throw_errno("what was delivered");
@@ -146,6 +159,7 @@ class Running {
 
   std::optional<Display> display_;
   UniqueFd output_;
+  std::unique_ptr<verify::BlockVerifier> blocks_;
   std::unique_ptr<Delivery> method_;  // before the process, which ends first
   std::optional<Picoprocess> process_;
   std::optional<NativeTwin> twin_;
@@ -154,19 +168,19 @@ class Running {
   std::vector<pid_t> before_, processes_;
 };
 
-void print(const Packed& a, const Packed& b, const DeliveryInfo* info) {
-  const std::string name = info != nullptr ? info->name : "native";
-  std::printf("%-10s beside %-10s %-8s", a.application.name.c_str(), b.application.name.c_str(),
+void print(const Packed& a, const Packed& b, const DeliveryInfo* info, bool lazily = false) {
+  const std::string name = info == nullptr ? "native" : info->name + (lazily ? ", lazily" : "");
+  std::printf("%-10s beside %-10s %-12s", a.application.name.c_str(), b.application.name.c_str(),
               name.c_str());
-  if (info != nullptr && !info->unavailable().empty()) {
-    std::printf(" not available here: %s\n", info->unavailable().c_str());
+  if (const auto why = info != nullptr ? info->unavailable_for(lazily) : ""; !why.empty()) {
+    std::printf(" not available here: %s\n", why.c_str());
     return;
   }
   measure::MappedPages alone, beside;
   try {
-    const Running first(a, info);
+    const Running first(a, info, lazily);
     alone = first.pages();
-    const Running second(b, info);
+    const Running second(b, info, lazily);
     beside = first.pages();
   } catch (const InputError& error) {  // a delivery of static programs, and this is none
     std::printf(" %s\n", error.what());
@@ -183,7 +197,10 @@ int run(const std::string& app, const std::string& with) {
   const Packed one(app, scratch.path());
   const Packed other(with, scratch.path());
   for (const Packed* second : {&one, &other}) {
-    for (const DeliveryInfo& info : deliveries()) print(one, *second, &info);
+    for (const DeliveryInfo& info : deliveries()) {
+      print(one, *second, &info);
+      if (info.lazy) print(one, *second, &info, true);
+    }
     print(one, *second, nullptr);
   }
   return 0;

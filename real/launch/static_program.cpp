@@ -57,6 +57,18 @@ void set_name(LoadPlan& plan, const std::string& path) {
   std::memcpy(plan.name, base.data(), std::min(base.size(), sizeof plan.name - 1));
 }
 
+// All that planning reads of the file: its header, and the table of program headers, as far as they
+// lie in it.
+void look_at_headers(std::span<const std::byte> file, std::uint64_t offset, const LookAt& look_at) {
+  Elf64_Ehdr header{};
+  look_at(offset, std::min(file.size(), sizeof header));
+  if (file.size() < sizeof header) return;
+  std::memcpy(&header, file.data(), sizeof header);
+  if (header.e_phoff >= file.size()) return;
+  const std::uint64_t table = std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr);
+  look_at(offset + header.e_phoff, std::min<std::uint64_t>(table, file.size() - header.e_phoff));
+}
+
 struct Found {
   std::string path;
   std::uint32_t entry;
@@ -117,7 +129,8 @@ LoadPlan plan_static_program(std::span<const std::byte> file, std::uint64_t offs
   return plan;
 }
 
-LoadPlan plan_static_program(const zar::Image& image, const std::vector<std::string>& paths) {
+LoadPlan plan_static_program(const zar::Image& image, const std::vector<std::string>& paths,
+                             const LookAt& look_at) {
   const Found found = find_program(image, paths);
   const zar::Entry& entry = image.entries()[found.entry];
   const std::string name = "delivery mmap: " + found.path;
@@ -129,7 +142,9 @@ LoadPlan plan_static_program(const zar::Image& image, const std::vector<std::str
     refuse(name, std::string("it does not start on a page of the image, as files below a page may "
                              "not") +
                      kElse);
-  LoadPlan plan = plan_static_program(image.content(entry), entry.offset, name);
+  const auto content = image.content(entry);
+  if (look_at) look_at_headers(content, entry.offset, look_at);
+  LoadPlan plan = plan_static_program(content, entry.offset, name);
   set_name(plan, found.path);
   return plan;
 }

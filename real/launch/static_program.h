@@ -4,6 +4,7 @@
 // program: ET_EXEC, or ET_DYN without PT_INTERP (a static PIE), 64 bits, x86-64. elf(5).
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,9 +21,12 @@ namespace missive::launch {
 LoadPlan plan_static_program(std::span<const std::byte> file, std::uint64_t offset,
                              const std::string& name);
 
-// The first of `paths` (execvp(3)'s candidates) that the image has, links followed. Throws
-// InputError: none is there, it is not an executable file, does not lie in whole pages of its own,
-// or the above.
-LoadPlan plan_static_program(const zar::Image& image, const std::vector<std::string>& paths);
+// The first of `paths` (execvp(3)'s candidates) that the image has, links followed. Of its content
+// nothing is read before `look_at`, when given, has returned for [offset, offset + length) of the
+// image. Throws InputError: none is there, it is not an executable file, does not lie in whole
+// pages of its own, or the above; and what `look_at` throws.
+using LookAt = std::function<void(std::uint64_t offset, std::uint64_t length)>;
+LoadPlan plan_static_program(const zar::Image& image, const std::vector<std::string>& paths,
+                             const LookAt& look_at = nullptr);
 
 }  // namespace missive::launch

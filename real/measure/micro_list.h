@@ -44,6 +44,8 @@ void fuse_list(BenchBed& bed, Sampler& sample);
 void fuse_directory(BenchBed& bed, Sampler& sample);
 void fuse_store(BenchBed& bed, Sampler& sample);
 void fuse_read(BenchBed& bed, Sampler& sample);
+void fault_answer(BenchBed& bed, Sampler& sample);
+void fault_ahead(BenchBed& bed, Sampler& sample);
 void erofs_view(BenchBed& bed, Sampler& sample);
 void erofs_mount(BenchBed& bed, Sampler& sample);
 

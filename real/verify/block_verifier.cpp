@@ -177,6 +177,23 @@ std::uint64_t BlockVerifier::accepted_blocks() const {
   return blocks;
 }
 
+bool BlockVerifier::accepted(std::uint64_t offset, std::uint64_t length) const {
+  const std::uint64_t end = (offset + length - 1) / block_size_ + 1;
+  for (std::uint64_t block = offset / block_size_; block < end; ++block)
+    if (!accepted(block)) return false;
+  return true;
+}
+
+bool BlockVerifier::all_accepted() const {
+  const std::uint64_t blocks = image_.size() / block_size_;
+  for (std::size_t i = 0; i < accepted_.size(); ++i) {
+    const std::uint64_t here = std::min(blocks - i * kBits, kBits);
+    const std::uint64_t full = here == kBits ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
+    if (accepted_[i].load(std::memory_order_acquire) != full) return false;
+  }
+  return true;
+}
+
 Work BlockVerifier::work() const {
   const std::uint64_t blocks = accepted_blocks();
   Work work;

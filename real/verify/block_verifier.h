@@ -42,7 +42,10 @@ class BlockVerifier {
   // not accepted before. std::out_of_range beyond the image.
   void require(std::uint64_t offset, std::uint64_t length);
   bool accepted(std::uint64_t block) const;
+  // Of every block that [offset, offset + length) touches; `length` is not 0.
+  bool accepted(std::uint64_t offset, std::uint64_t length) const;
   std::uint64_t accepted_blocks() const;
+  bool all_accepted() const;
 
   // Called once, by the thread that finds the first wrong block, before anybody gets an error.
   // Empty: nobody is told. On return no call of the function before is under way.

@@ -30,8 +30,9 @@ namespace {
 
 alignas(16) std::array<char, 16 * 1024> application_stack;
 
-// No privilege may come back: capabilities(7), "securebits"; no_new_privs.
-bool drop_privileges(bool maps_user) {
+// No privilege may come back: capabilities(7), "securebits"; no_new_privs. What is left are the
+// capabilities `kept`, a set of bits.
+bool drop_privileges(bool maps_user, std::uint32_t kept = 0) {
   for (int capability = 0; call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
        ++capability) {
   }
@@ -49,8 +50,9 @@ bool drop_privileges(bool maps_user) {
     return false;
   }
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> none{};
-  return call(SYS_capset, &header, none.data()) == 0 &&
+  std::array<__user_cap_data_struct, 2> sets{};
+  sets[0].effective = sets[0].permitted = kept;
+  return call(SYS_capset, &header, sets.data()) == 0 &&
          call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
@@ -74,8 +76,13 @@ bool place_for_loader(const Start& start, int& loader) {
   const int socket = call_int(SYS_fcntl, start.loader_socket, F_DUPFD, kAway);
   const int image = call_int(SYS_fcntl, start.image, F_DUPFD, kAway);
   loader = call_int(SYS_fcntl, start.loader, F_DUPFD_CLOEXEC, kAway);
+  int faults = -1;
+  if (start.faults >= 0 && (faults = call_int(SYS_fcntl, start.faults, F_DUPFD, kAway)) < 0)
+    return false;
   if (socket < 0 || image < 0 || loader < 0 || call(SYS_close_range, 3U, kAway - 1, 0U) != 0 ||
-      call(SYS_dup2, socket, kLoaderSocket) < 0 || call(SYS_dup2, image, kLoaderImage) < 0) {
+      call(SYS_dup2, socket, kLoaderSocket) < 0 || call(SYS_dup2, image, kLoaderImage) < 0 ||
+      (faults >= 0 &&
+       (call(SYS_dup2, faults, kLoaderFaults) < 0 || call(SYS_close, faults) != 0))) {
     return false;
   }
   return call(SYS_close, socket) == 0 && call(SYS_close, image) == 0;
@@ -158,10 +165,21 @@ void kill_descendants() {
   }
 }
 
+// Every process of the pid namespace but this one, which is the first; waits until they are gone.
+// kill(2), pid_namespaces(7).
+void kill_namespace() {
+  call(SYS_kill, -1, SIGKILL);
+  while (call(SYS_wait4, -1, nullptr, 0, nullptr) > 0 || last_error() != ECHILD) {
+  }
+}
+
 // Reaps until the application ends or the launcher is gone.
 [[noreturn]] void keep_house(const Prepare& prepare, pid_t application) {
+  bool keeps = false;
   const auto end = [&](int status) {
     if (prepare.confinement == Confinement::none) kill_descendants();
+    // Before its watched memory is let go (KeepMessage), which the end of this process does.
+    if (keeps) kill_namespace();
     leave(status);
   };
   // SIGCHLD is blocked from the beginning: one that came before this waits in it.
@@ -179,7 +197,10 @@ void kill_descendants() {
     }
     std::array<pollfd, 2> events{pollfd{kControl, POLLIN, 0}, pollfd{children, POLLIN, 0}};
     call(SYS_poll, events.data(), events.size(), -1);
-    if (events[0].revents != 0) end(128 + SIGKILL);
+    if (events[0].revents != 0) {
+      if (!keep_descriptor()) end(128 + SIGKILL);
+      keeps = true;
+    }
     signalfd_siginfo info;
     call(SYS_read, children, &info, sizeof info);
   }
@@ -235,8 +256,7 @@ Step get_ready(Prepare& prepare, bool& maps_user) {
 }
 
 // Up to the second one.
-Step start_application(const Prepare& prepare, bool maps_user, pid_t& pid) {
-  Start start;
+Step start_application(const Prepare& prepare, bool maps_user, pid_t& pid, Start& start) {
   if (!receive_start(start)) return Step::receive;
   if (prepare.root < 0) {
     const Step step = place_root(start.root, start.display, start.display_name);
@@ -257,11 +277,14 @@ Step start_application(const Prepare& prepare, bool maps_user, pid_t& pid) {
   send_report(step, last_error());
   if (step != Step::none) leave(126);
   pid_t application = -1;
-  step = start_application(prepare, maps_user, application);
+  Start start;
+  step = start_application(prepare, maps_user, application, start);
   send_report(step, last_error());
   if (step != Step::none) leave(126);
   close_all_but_control();
-  if (prepare.confinement == Confinement::full) drop_privileges(false);  // reaping needs none
+  // Reaping needs none; ending the processes of another user does.
+  if (prepare.confinement == Confinement::full)
+    drop_privileges(false, start.faults >= 0 ? 1U << CAP_KILL : 0U);
   keep_house(prepare, application);
 }
 

@@ -55,12 +55,14 @@ std::size_t descriptors(const PrepareMessage& head) {
 }
 std::size_t descriptors(const StartMessage& head) {
   return 2U + (head.late_root != 0 ? 1 : 0) + (head.display != 0 ? 1 : 0) +
-         (head.mapped != 0 ? 3 : 0);
+         (head.mapped != 0 ? 3 : 0) + (head.watched != 0 ? 1 : 0);
 }
 
-// Waits for it. False when it is malformed; ends init when the launcher is gone.
+std::size_t descriptors(const KeepMessage&) { return 1; }
+
+// Waits for it. False when it is malformed, or the launcher is gone (`end`).
 template <class Head>
-bool receive(std::span<char> text, Message<Head>& received) {
+bool receive(std::span<char> text, Message<Head>& received, bool& end) {
   iovec part{text.data(), text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
   msghdr message{};
@@ -72,8 +74,8 @@ bool receive(std::span<char> text, Message<Head>& received) {
   do {
     n = call(SYS_recvmsg, kControl, &message, MSG_CMSG_CLOEXEC);
   } while (n < 0 && last_error() == EINTR);
-  if (n == 0) leave(0);
-  if (n < 0) return false;
+  end = n == 0;
+  if (n <= 0) return false;
   last_error() = EBADMSG;
   const auto size = static_cast<std::size_t>(n);
   if (size < sizeof(Head) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return false;
@@ -85,6 +87,15 @@ bool receive(std::span<char> text, Message<Head>& received) {
   if (rights == nullptr || rights->cmsg_len != CMSG_LEN(expected * sizeof(int))) return false;
   memcpy(received.fds.data(), CMSG_DATA(rights), expected * sizeof(int));
   return true;
+}
+
+// The same, but ends init when the launcher is gone.
+template <class Head>
+bool receive(std::span<char> text, Message<Head>& received) {
+  bool end = false;
+  const bool right = receive(text, received, end);
+  if (end) leave(0);
+  return right;
 }
 
 }  // namespace
@@ -118,6 +129,7 @@ bool receive_start(Start& start) {
     start.loader_socket = *next++;
     start.image = *next++;
   }
+  if (head.watched != 0) start.faults = *next++;
   std::span<char> text = message.rest;
   std::span<char*> pointers = string_pointers;
   start.programs = take_strings(text, head.programs, pointers);
@@ -128,6 +140,13 @@ bool receive_start(Start& start) {
   if (start.variables == nullptr) return false;
   start.display_name = terminated(text);
   return head.display == 0 || start.display_name != nullptr;
+}
+
+bool keep_descriptor() {
+  alignas(16) std::array<char, sizeof(KeepMessage) + 1> text;
+  Message<KeepMessage> message;
+  bool end = false;
+  return receive(text, message, end);
 }
 
 void send_report(Step step, int error) {

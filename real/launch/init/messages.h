@@ -20,6 +20,7 @@ struct Prepare {
 struct Start {
   int root = -1, output = -1, log = -1, display = -1;
   int loader = -1, loader_socket = -1, image = -1;  // all of them, or none
+  int faults = -1;                                  // lazily: /dev/userfaultfd
   char** programs = nullptr;
   char** arguments = nullptr;
   char** variables = nullptr;
@@ -30,6 +31,10 @@ struct Start {
 // launcher is gone.
 bool receive_prepare(Prepare& prepare);
 bool receive_start(Start& start);
+
+// Takes what a message brought, for as long as init lives. False at the launcher's end of the
+// socket, and for every message that is not a KeepMessage.
+bool keep_descriptor();
 
 // `error` is an errno. A launcher that is gone is noticed elsewhere.
 void send_report(Step step, int error);

@@ -11,6 +11,9 @@
 #include <cstdint>
 
 #include <elf.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -30,16 +33,20 @@ using init::raw_call;
 
 constexpr int kPrivate = MAP_PRIVATE;
 
-void report(Step step, long result) {
+Report report_on(Step step, long result) {
   timespec now{};
   raw_call(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-  const Report said{step, static_cast<std::int32_t>(-result),
-                    std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+  return {step, static_cast<std::int32_t>(-result),
+          std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+}
+
+void report(Step step, long result) {
+  const Report said = report_on(step, result);
   raw_call(SYS_sendto, kLoaderSocket, &said, sizeof said, MSG_NOSIGNAL, nullptr, 0);
 }
 
-[[noreturn]] void fail(long result) {
-  report(Step::map_program, result);
+[[noreturn]] void fail(long result, Step step = Step::map_program) {
+  report(step, result);
   for (;;) raw_call(SYS_exit_group, 127);
 }
 
@@ -69,15 +76,42 @@ std::uint64_t choose_base(const LoadPlan& plan) {
   return base;
 }
 
-// Nothing that is there is replaced, but the room that was just made.
+// Nothing that is there is replaced, but the room that was just made. Nothing is touched, either.
 void map_part(const LoadPart& part, std::uint64_t base, int fixed) {
   const std::uint64_t at = base + part.address;
   if (part.mapped != 0)
     map(at, part.mapped, part.protection, kPrivate | fixed, kLoaderImage, part.offset);
-  if (part.zero != 0)
-    memset(reinterpret_cast<void*>(base + part.zero), 0, part.address + part.mapped - part.zero);
   if (part.anonymous != 0)
     map(at + part.mapped, part.anonymous, part.protection, kPrivate | MAP_ANONYMOUS | fixed, -1, 0);
+}
+
+void clear(const LoadPart& part, std::uint64_t base) {
+  if (part.zero != 0)
+    memset(reinterpret_cast<void*>(base + part.zero), 0, part.address + part.mapped - part.zero);
+}
+
+// Has the launcher answer for the memory from here on: userfaultfd(2), by the device, which needs
+// no capability and serves faults of system calls, too. What is registered is the launcher's to do.
+void have_watched(std::uint64_t base) {
+  const long faults =
+      raw_call(SYS_ioctl, kLoaderFaults, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+  if (faults < 0) fail(faults, Step::watch_memory);
+  Placed placed{report_on(Step::none, 0), base};
+  const int descriptor = static_cast<int>(faults);
+  alignas(cmsghdr) char rights[CMSG_SPACE(sizeof descriptor)];
+  const cmsghdr head{CMSG_LEN(sizeof descriptor), SOL_SOCKET, SCM_RIGHTS};
+  memcpy(rights, &head, sizeof head);
+  memcpy(rights + CMSG_LEN(0), &descriptor, sizeof descriptor);
+  iovec part{&placed, sizeof placed};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = rights;
+  message.msg_controllen = sizeof rights;
+  const long sent = raw_call(SYS_sendmsg, kLoaderSocket, &message, MSG_NOSIGNAL);
+  if (sent < 0) fail(sent, Step::watch_memory);
+  char go = 0;
+  if (raw_call(SYS_read, kLoaderSocket, &go, 1) != 1) fail(-ECONNRESET, Step::watch_memory);
 }
 
 // The kernel's vector describes this loader; four of its entries are about the program.
@@ -105,6 +139,8 @@ extern "C" [[gnu::visibility("hidden")]] std::uint64_t missive_load(std::uint64_
   const std::uint64_t base = choose_base(plan);
   const int fixed = plan.span == 0 ? MAP_FIXED_NOREPLACE : MAP_FIXED;
   for (std::uint64_t i = 0; i < plan.parts; ++i) map_part(plan.part[i], base, fixed);
+  if (plan.watched != 0) have_watched(base);
+  for (std::uint64_t i = 0; i < plan.parts; ++i) clear(plan.part[i], base);
   tell_program(stack, plan, base);
   raw_call(SYS_prctl, PR_SET_NAME, plan.name, 0, 0, 0);
   report(Step::none, 0);
