@@ -54,8 +54,18 @@ struct Answer {
 
 constexpr const char* kBusy = "too much is on its way to other clients; ask again";
 
+// For sendfile(2), which unlike send(2) has no MSG_NOSIGNAL: a client who leaves before all of a
+// copy is out would end the process that this server runs in. SIGPIPE goes to the thread that wrote
+// (signal(7), pthread_sigmask(3)) and, blocked, ends with it.
+void block_sigpipe() {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+}
+
 // The image through the socket. With sendfile(2) the pages themselves go into the socket's queue:
-// the receiver's copy is the only one.
+// the receiver's copy is the only one. Only in threads that block SIGPIPE.
 void stream_image(int socket, const Service::Assembled& image, const Deadline& deadline) {
   off_t offset = 0;
   const auto end = static_cast<off_t>(image.length);
@@ -297,6 +307,7 @@ void Server::Impl::accept_one() {
   connection.socket = std::move(socket);
   try {
     connection.thread = std::thread([this, &connection] {
+      block_sigpipe();
       open_connections += 1;
       serve(connection.socket.get());
       open_connections -= 1;

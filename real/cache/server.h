@@ -26,7 +26,8 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{600'000};  // between two requests of a connection
 };
 
-// Serves the store in an open directory on a listening socket. A thread for each connection.
+// Serves the store in an open directory on a listening socket. A thread for each connection; what a
+// client does in its own ends at most that connection, whatever the process does on SIGPIPE.
 class Server {
  public:
   // `where` names the directory in messages. Throws RunError when the store cannot be opened.

@@ -3,6 +3,7 @@
 
 #include "real/cache/server.h"
 
+#include <cerrno>
 #include <thread>
 
 #include <fcntl.h>
@@ -68,8 +69,11 @@ void run(std::span<const std::byte> input) {
   ::fcntl(socket.get(), F_SETFL, 0);
   ::send(socket.get(), input.data(), input.size(), MSG_NOSIGNAL);
   ::shutdown(socket.get(), SHUT_WR);
+  // To the end: libFuzzer's alarm clock interrupts every few seconds.
   std::array<char, 16'384> answer{};
-  while (::recv(socket.get(), answer.data(), answer.size(), 0) > 0) {
+  ssize_t n = 0;
+  while ((n = ::recv(socket.get(), answer.data(), answer.size(), 0)) > 0 ||
+         (n < 0 && errno == EINTR)) {
   }
 }
 

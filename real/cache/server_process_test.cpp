@@ -3,8 +3,10 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,6 +57,37 @@ TEST_F(Cache, LeavesNoProcessAndNoSocketBehind) {
   }
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_FALSE(std::filesystem::exists(options().socket));
+}
+
+// In a process that did nothing about SIGPIPE: sendfile(2) raises it when the client is gone.
+TEST_F(Cache, AClientThatLeavesInTheMiddleOfACopyEndsNoServer) {
+  const TestImage image(64, 1);  // 4 MiB: more than a socket's queue takes
+  const auto o = options();
+  {
+    Store store(o.store, {});
+    store.put_recipe(image.name(), image.recipe().serialize());
+    for (std::size_t i = 0; i < 64; ++i) store.put(image.recipe().leaves[i], image.block(i));
+  }
+  const auto serve_one_who_leaves = [&] {
+    ::signal(SIGPIPE, SIG_DFL);
+    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
+    Server server(listen_at(o.socket), open_store_directory(o.store), "test", o.server);
+    std::thread running([&] { server.run(stop.get()); });
+    client().assemble(image.name());
+    {
+      const UniqueFd leaves = raw_connection();
+      std::string get_copy("MSVC\1\0\5\0\x20\0\0\0", 12);
+      get_copy.append(reinterpret_cast<const char*>(image.name().bytes.data()), 32);
+      ::send(leaves.get(), get_copy.data(), get_copy.size(), MSG_NOSIGNAL);
+      std::array<char, 20> head{};
+      if (::recv(leaves.get(), head.data(), head.size(), MSG_WAITALL) != 20) ::_exit(2);
+    }
+    const std::uint64_t one = 1;
+    if (::write(stop.get(), &one, sizeof one) != sizeof one) ::_exit(2);
+    running.join();  // and with it the thread that sent the copy
+    ::_exit(0);
+  };
+  EXPECT_EXIT(serve_one_who_leaves(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Cache, TwoAtOnePlaceAreRefused) {
