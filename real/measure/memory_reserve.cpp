@@ -11,7 +11,7 @@ namespace missive::measure {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096, kUnit = 1 << 20;
+constexpr std::uint64_t kPage = 4096, kUnit = 2 << 20;
 
 std::uint64_t available_bytes() {
   std::ifstream in("/proc/meminfo");
@@ -27,30 +27,36 @@ void touch(std::span<std::byte> memory) {
 
 }  // namespace
 
-MemoryReserve::MemoryReserve(std::uint64_t bytes)
-    : memory_(Mapping::anonymous(
-          std::max(std::min(bytes, available_bytes() / 2) / kUnit, std::uint64_t{1}) * kUnit,
-          "a reserve for measurements")) {
-  const auto memory = memory_.writable();
-  // Page by page, as most memory is asked for: what the kernel has left of broken huge pages comes
-  // first, in the reserve as in what is measured.
-  if (::madvise(memory.data(), memory.size(), MADV_NOHUGEPAGE) != 0 ||
-      ::madvise(memory.data(), memory.size(), MADV_DONTFORK) != 0)
-    throw_errno("cannot set up a reserve of memory");
-  touch(memory);
+MemoryReserve::MemoryReserve(std::uint64_t bytes) {
+  const std::uint64_t units = std::min(bytes, available_bytes() / 4) / kUnit;
+  for (Mapping* part : {&pages_, &huge_pages_}) {
+    *part =
+        Mapping::anonymous(std::max(units, std::uint64_t{1}) * kUnit, "a reserve for measurements");
+    const auto memory = part->writable();
+    const bool single = part == &pages_;
+    if ((single && ::madvise(memory.data(), memory.size(), MADV_NOHUGEPAGE) != 0) ||
+        ::madvise(memory.data(), memory.size(), MADV_DONTFORK) != 0)
+      throw_errno("cannot set up a reserve of memory");
+    touch(memory);
+  }
 }
 
-MemoryReserve::Loan::Loan(std::span<std::byte> memory) : memory_(memory) {
-  if (!memory.empty() && ::madvise(memory.data(), memory.size(), MADV_DONTNEED) != 0)
-    throw_errno("cannot lend memory");
+MemoryReserve::Loan::Loan(std::span<std::byte> pages, std::span<std::byte> huge_pages)
+    : pages_(pages), huge_pages_(huge_pages) {
+  for (const auto& memory : {pages, huge_pages})
+    if (!memory.empty() && ::madvise(memory.data(), memory.size(), MADV_DONTNEED) != 0)
+      throw_errno("cannot lend memory");
 }
 
-MemoryReserve::Loan::~Loan() { touch(memory_); }
+MemoryReserve::Loan::~Loan() {
+  touch(huge_pages_);
+  touch(pages_);
+}
 
 MemoryReserve::Loan MemoryReserve::lend(std::uint64_t bytes) {
-  const auto memory = memory_.writable();
-  const std::uint64_t whole = (bytes + kUnit - 1) / kUnit * kUnit;
-  return Loan(memory.first(std::min<std::uint64_t>(whole, memory.size())));
+  const std::uint64_t lent =
+      std::min<std::uint64_t>((bytes + kUnit - 1) / kUnit * kUnit, pages_.bytes().size());
+  return {pages_.writable().first(lent), huge_pages_.writable().first(lent)};
 }
 
 }  // namespace missive::measure

@@ -18,7 +18,8 @@ namespace missive::measure {
 // A child made by fork(2) does not inherit it.
 class MemoryReserve {
  public:
-  // Touches `bytes`, or half of what is available (MemAvailable of proc(5)) where that is less.
+  // Touches `bytes` in single pages and as many in huge ones, since the kernel keeps the two apart
+  // when they are free; or half of what is available (MemAvailable of proc(5)) where that is less.
   // Throws RunError when the kernel refuses.
   explicit MemoryReserve(std::uint64_t bytes);
 
@@ -31,16 +32,16 @@ class MemoryReserve {
 
    private:
     friend class MemoryReserve;
-    explicit Loan(std::span<std::byte> memory);
-    std::span<std::byte> memory_;
+    Loan(std::span<std::byte> pages, std::span<std::byte> huge_pages);
+    std::span<std::byte> pages_, huge_pages_;
   };
-  // `bytes` of it, at most all. One loan at a time.
+  // `bytes` of each kind, at most all. One loan at a time.
   Loan lend(std::uint64_t bytes);
 
-  std::uint64_t bytes() const { return memory_.bytes().size(); }
+  std::uint64_t bytes() const { return pages_.bytes().size(); }  // of each kind
 
  private:
-  Mapping memory_;
+  Mapping pages_, huge_pages_;
 };
 
 }  // namespace missive::measure
