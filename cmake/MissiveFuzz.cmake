@@ -1,7 +1,8 @@
 # The preset "fuzz": only what the fuzz targets reach (zarfiles, verification, cache, origin), instrumented for libFuzzer, and
 # one program for each *_fuzz.cpp below real/.
 set(rooms real/zar real/verify real/cache real/origin)
-set(sources ${PROJECT_SOURCE_DIR}/real/fd.cpp ${PROJECT_SOURCE_DIR}/real/child_process.cpp ${PROJECT_SOURCE_DIR}/models/nearest.cpp)
+set(sources ${PROJECT_SOURCE_DIR}/real/fd.cpp ${PROJECT_SOURCE_DIR}/real/child_process.cpp ${PROJECT_SOURCE_DIR}/real/measure/scratch.cpp
+            ${PROJECT_SOURCE_DIR}/models/nearest.cpp)
 foreach(room IN LISTS rooms)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.cpp)
   list(APPEND sources ${found})

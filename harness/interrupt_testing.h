@@ -106,7 +106,7 @@ class StoppedProgram : public testing::Test {
   std::set<std::string> left_in_scratch() const {
     std::set<std::string> all;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root_ / "scratch"))
-      if (entry.path().filename().string().starts_with("run-")) all.insert(entry.path());
+      if (entry.path().filename().string().starts_with("scratch-")) all.insert(entry.path());
     return all;
   }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "models/error.h"
+#include "real/measure/scratch.h"
 
 namespace missive::launch {
 namespace {
@@ -49,9 +50,6 @@ TEST(EnvironmentFor, HasADisplayOnlyWhenThereIsOne) {
 class EnsureRoot : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "root-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     fs::create_directories(directory_ / "data" / "scripts");
     // By this file a folder is known as the project's (real/data_dir.h).
     fs::create_directories(directory_ / "data/experiments/schema");
@@ -64,7 +62,6 @@ class EnsureRoot : public ::testing::Test {
   void TearDown() override {
     ::unsetenv("MISSIVE_DATA_DIR");
     ::unsetenv("MISSIVE_HOME");
-    fs::remove_all(directory_);
   }
 
   void script(const std::string& body) {
@@ -95,7 +92,8 @@ class EnsureRoot : public ::testing::Test {
     return "succeeded";
   }
 
-  fs::path directory_;
+  measure::ScratchDirectory scratch_;
+  const fs::path directory_ = scratch_.path();
   Application app_;
 };
 

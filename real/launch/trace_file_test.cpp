@@ -10,6 +10,7 @@
 #include "models/error.h"
 #include "real/data_dir.h"
 #include "real/launch/application.h"
+#include "real/measure/scratch.h"
 
 namespace missive::launch {
 namespace {
@@ -20,13 +21,7 @@ using ::testing::HasSubstr;
 
 class TraceFile : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "trace-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    file_ = directory_ / "x.trace.gz";
-  }
-  void TearDown() override { fs::remove_all(directory_); }
+  void SetUp() override { file_ = scratch_.path() / "x.trace.gz"; }
 
   void write(const std::string& text) {
     const gzFile out = ::gzopen(file_.c_str(), "wb");
@@ -47,7 +42,8 @@ class TraceFile : public ::testing::Test {
     return error();
   }
 
-  fs::path directory_, file_;
+  measure::ScratchDirectory scratch_;
+  fs::path file_;
   const std::string good_ =
       "# app=x page=4096\n"
       "F\t0\t10000\tabcd\t-\t/usr/bin/x\n"

@@ -3,8 +3,6 @@
 // do not look inside. Header-only.
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,30 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "real/measure/scratch.h"
 #include "real/origin/server.h"
 #include "real/zar/recipe.h"
 
 namespace missive::origin {
 
-// A directory that goes with its object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "missive-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw_errno("cannot make a temporary directory");
-    path_ = pattern;
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using TemporaryDirectory = measure::ScratchDirectory;
 
 class TestImage {
  public:

@@ -13,28 +13,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "real/measure/scratch.h"
 #include "real/zar/builder.h"
 
 namespace missive::zar {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "zar-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using TemporaryDirectory = measure::ScratchDirectory;
 
 // Repeatable bytes, not compressible, different for each seed.
 inline std::string noise(std::size_t size, unsigned seed) {

@@ -17,6 +17,7 @@
 #include "real/domains/message.h"
 #include "real/domains/requests.h"
 #include "real/fd.h"
+#include "real/measure/scratch.h"
 #include "real/process.h"
 
 // What callgrind looks for, by name: it counts only inside, and writes the sum down each time this
@@ -49,25 +50,6 @@ std::string valgrind() {
   }
   return {};
 }
-
-class WorkFolder {
- public:
-  WorkFolder() {
-    std::string name = (fs::temp_directory_path() / "missive-count-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw_errno("a folder for instruction counts");
-    path_ = name;
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  ~WorkFolder() {
-    std::error_code gone;
-    fs::remove_all(path_, gone);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // Runs the words to their end; nothing of it outlives this process. Its exit status.
 int run_to_end(const std::vector<std::string>& words, const fs::path& errors) {
@@ -121,7 +103,7 @@ std::vector<double> counts_in(const fs::path& folder) {
 }
 
 std::vector<double> count(const Mechanism& m, Entry entry, const InstructionOptions& o) {
-  const WorkFolder folder;
+  const measure::ScratchDirectory folder;
   const std::vector<std::string> words{valgrind(),
                                        "--tool=callgrind",
                                        "--callgrind-out-file=" + (folder.path() / "out").string(),
