@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "real/measure/scratch.h"
+
 namespace missive::harness {
 
 // CTest runs tests in the source folder; by hand, start them there too. (__FILE__ is no way to find
@@ -23,25 +25,14 @@ inline void use_source_data() { setenv("MISSIVE_DATA_DIR", source_dir().c_str(),
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "missive-test-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return directory_.path(); }
   std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
+    std::ofstream(path() / name) << text;
+    return path() / name;
   }
 
  private:
-  std::filesystem::path path_;
+  measure::ScratchDirectory directory_;
 };
 
 inline std::string read_text(const std::filesystem::path& file) {

@@ -32,6 +32,7 @@
 #include "real/launch/picoprocess.h"
 #include "real/launch/ready.h"
 #include "real/launch/sealed_memory.h"
+#include "real/measure/scratch.h"
 #include "real/zar/builder.h"
 #include "real/zar/extract.h"
 
@@ -156,16 +157,8 @@ int run(const std::string& name, int rounds, const std::string& given_root) {
   const fs::path root = given_root.empty() ? ensure_root(app) : fs::path(given_root);
   const LaunchTrace trace = read_trace(trace_file(app));
 
-  std::string pattern = (fs::temp_directory_path() / "delivery-bench-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw_errno("temporary directory");
-  const fs::path work = pattern;
-  struct Remove {
-    fs::path path;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove_all(path, ignored);
-    }
-  } const remove{work};
+  const measure::ScratchDirectory scratch;
+  const fs::path& work = scratch.path();
   const zar::BuildReport report = zar::build(root, trace.selection, {}, work / "image");
   std::printf("%s: %llu files, %.1f MB, %zu selected files missing\n", name.c_str(),
               static_cast<unsigned long long>(report.files),

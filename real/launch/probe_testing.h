@@ -29,31 +29,14 @@
 #include "real/launch/delivery.h"
 #include "real/launch/picoprocess.h"
 #include "real/launch/sealed_memory.h"
+#include "real/measure/scratch.h"
 #include "real/zar/builder.h"
 
 namespace missive::launch::testing {
 
 namespace fs = std::filesystem;
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "probe-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw_errno("temporary directory");
-    path_ = pattern;
-    fs::permissions(path_, fs::perms::owner_all | fs::perms::others_exec);
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
+using TemporaryDirectory = measure::ScratchDirectory;
 
 inline void put(const fs::path& file, const std::string& content) {
   fs::create_directories(file.parent_path());

@@ -5,12 +5,14 @@
 #include <cstring>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 
 #include "real/fd.h"
+#include "real/measure/scratch.h"
 #include "real/verify/gmac.h"
 #include "real/verify/verifier.h"
 #include "real/zar/builder.h"
@@ -152,14 +154,14 @@ void ExtractToMemory(benchmark::State& state) {
   const Image image = Image::open(sample().bytes, "sample");
   const std::filesystem::path root = "/dev/shm";
   if (!std::filesystem::is_directory(root)) return state.SkipWithError("needs /dev/shm");
+  const auto parent = root / measure::scratch_parent().filename();
   for (auto _ : state) {
     state.PauseTiming();
-    std::string name = (root / "zar-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return state.SkipWithError("cannot write to /dev/shm");
+    std::optional<measure::ScratchDirectory> directory(std::in_place, parent);
     state.ResumeTiming();
-    extract(image, std::filesystem::path(name));
+    extract(image, directory->path());
     state.PauseTiming();
-    std::filesystem::remove_all(name);
+    directory.reset();
     state.ResumeTiming();
   }
   report(state, image.data().size());
