@@ -5,7 +5,7 @@
 // which the owner keeps locked (flock(2)) for as long as it lives: the kernel gives the lock back
 // at its end, however it ends. Whoever makes the next one removes those whose lock is free. A
 // process id in the name would not do: ids are used again, and processes in containers with ids of
-// their own may share the folder. The Python package keeps to the same
+// their own may share the folder.
 //
 // A child made by fork(2) shares the lock until it ends or executes: what its parent left stays
 // while the child may still use it.
