@@ -99,7 +99,6 @@ FetchReply Fetches::fetch(const zar::Digest& image) {
 }
 
 FetchReply Fetches::fetch_alone(const zar::Digest& image) {
-  const Pinned pinned(retention_, image);
   auto slot = slots_.try_enter();
   if (!slot && is_whole(image)) return {};
   if (!slot) slot.emplace(slots_.enter());
@@ -110,6 +109,7 @@ FetchReply Fetches::fetch_alone(const zar::Digest& image) {
 
 // Then it is as good as fetched.
 bool Fetches::is_whole(const zar::Digest& image) {
+  const Pinned pinned(retention_, image);
   const auto held = holdings_.summary(image);
   if (!held || held->missing != 0) return false;
   retention_.used(image);
@@ -118,13 +118,18 @@ bool Fetches::is_whole(const zar::Digest& image) {
 }
 
 FetchReply Fetches::fetch_with(origin::Client& origin, const zar::Digest& image) {
+  std::optional<Gate::Pass> room;  // given back after the pin
+  std::optional<Pinned> pinned(std::in_place, retention_, image);
   auto recipe = holdings_.recipe(image);
   std::vector<std::byte> wire;
   if (!recipe) recipe = ask_for_recipe(origin, image, wire);
   std::vector<zar::Digest> missing = holdings_.missing_blocks(*recipe);
-  std::optional<Gate::Pass> room;
   if (!wire.empty() || !missing.empty()) {
+    pinned.reset();  // else those that wait for room would hold it among them
     room = room_for(*recipe);
+    pinned.emplace(retention_, image, Retention::Needs::room);
+    retention_.await_pass();  // it may have gone meanwhile, and go no more
+    if (wire.empty() && !holdings_.recipe(image)) recipe = ask_for_recipe(origin, image, wire);
     if (!wire.empty()) keep(wire.size(), [&] { store_.put_recipe(image, wire); });
     wire = {};
     retention_.await_pass();
@@ -199,8 +204,11 @@ void Fetches::keep(std::uint64_t bytes, Put&& put) {
     try {
       return put();
     } catch (const NoRoom&) {
-      // Ends: each time something leaves the store for good.
-      if (!retention_.make_room(bytes)) throw;
+      // Ends: each time something leaves the store for good, or another one is done with what may
+      // not leave. Of those that need room themselves only so many are admitted as fit.
+      const std::uint64_t released = retention_.releases();
+      if (retention_.make_room(bytes)) continue;
+      if (options_.eviction == nullptr || stopping_ || !retention_.await_release(released)) throw;
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "real/cache/retention.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "models/error.h"
@@ -64,15 +65,32 @@ void Retention::used(const zar::Digest& image) {
   use.clock = clock_;
 }
 
-void Retention::pin(const zar::Digest& image) {
+void Retention::pin(const zar::Digest& image, Needs needs) {
   const std::lock_guard lock(mutex_);
   pins_[image] += 1;
+  if (needs == Needs::nothing) passing_ += 1;
 }
 
-void Retention::release(const zar::Digest& image) {
+void Retention::release(const zar::Digest& image, Needs needs) {
   const std::lock_guard lock(mutex_);
   const auto found = pins_.find(image);
   if (found != pins_.end() && --found->second == 0) pins_.erase(found);
+  if (needs == Needs::room) return;
+  passing_ -= 1;
+  releases_ += 1;
+  released_.notify_all();
+}
+
+std::uint64_t Retention::releases() const {
+  const std::lock_guard lock(mutex_);
+  return releases_;
+}
+
+bool Retention::await_release(std::uint64_t before) {
+  std::unique_lock lock(mutex_);
+  if (releases_ != before) return true;
+  if (passing_ == 0) return false;
+  return released_.wait_for(lock, std::chrono::seconds(5), [&] { return releases_ != before; });
 }
 
 void Retention::expect_assembly(const zar::Digest& image) {

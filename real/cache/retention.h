@@ -6,6 +6,7 @@
 // Safe for several threads. Memory while room is made: 32 bytes for each block of each image held,
 // and about 100 for each content of the store.
 
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <span>
@@ -25,9 +26,11 @@ class Retention {
 
   // The image was asked for: counts as one use.
   void used(const zar::Digest& image);
-  // Its contents may not go until release(): it is being fetched or assembled. Counted.
-  void pin(const zar::Digest& image);
-  void release(const zar::Digest& image);
+  // Its contents may not go until release(): it is being fetched or assembled. Counted. Who needs
+  // room to come to its end says so: the others' pins go by themselves.
+  enum class Needs { nothing, room };
+  void pin(const zar::Digest& image, Needs needs);
+  void release(const zar::Digest& image, Needs needs);
   // It was fetched, and is expected to be assembled soon: its contents go only when nothing else
   // can. At most 16 images; assembled() or the 17th ends it.
   void expect_assembly(const zar::Digest& image);
@@ -36,6 +39,11 @@ class Retention {
   // Frees at least `bytes` and a sixteenth of the limit, or as much as may go. Returns whether
   // anything became free. Throws RunError. What is put meanwhile does not go.
   bool make_room(std::uint64_t bytes);
+  // Pins of who needs nothing that were released so far.
+  std::uint64_t releases() const;
+  // When make_room() freed nothing: waits until one more than `before` was released. Returns false
+  // when there is none to wait for, or none was within five seconds.
+  bool await_release(std::uint64_t before);
   // Returns when no pass of make_room() is under way that began before this call. Such a one may
   // drop blocks of an image that was pinned before but whose recipe came during the pass: which
   // blocks that image lacks is known only now.
@@ -49,7 +57,9 @@ class Retention {
   const EvictionPolicy* policy_;
   std::uint64_t limit_;
   Counters& counters_;
-  std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards all below
+  std::condition_variable released_;
+  std::uint64_t passing_ = 0, releases_ = 0;  // pins of who needs nothing: held, and released
   std::unordered_map<zar::Digest, ImageUse> uses_;
   std::unordered_map<zar::Digest, int> pins_;
   std::deque<zar::Digest> expected_;
@@ -60,16 +70,19 @@ class Retention {
 // A pin, for as long as it lives.
 class Pinned {
  public:
-  Pinned(Retention& retention, const zar::Digest& image) : retention_(retention), image_(image) {
-    retention_.pin(image_);
+  Pinned(Retention& retention, const zar::Digest& image,
+         Retention::Needs needs = Retention::Needs::nothing)
+      : retention_(retention), image_(image), needs_(needs) {
+    retention_.pin(image_, needs_);
   }
   Pinned(const Pinned&) = delete;
   Pinned& operator=(const Pinned&) = delete;
-  ~Pinned() { retention_.release(image_); }
+  ~Pinned() { retention_.release(image_, needs_); }
 
  private:
   Retention& retention_;
   zar::Digest image_;
+  Retention::Needs needs_;
 };
 
 // What gc does to a store at rest: drops blocks of no image, and what is worth least until at most
