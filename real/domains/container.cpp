@@ -7,10 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <sstream>
 
@@ -259,10 +262,43 @@ std::string hybrid_mount() {
   return first_version ? found : std::string();
 }
 
+// A folder for one container. All of a process are in one working directory: each such has a lock,
+// and with it a descriptor.
+class Bundle {
+ public:
+  Bundle() : all_(shared()) {
+    static std::atomic<std::uint64_t> made{0};
+    // A child made by fork(2) goes on counting, in the same folder.
+    path_ = all_->path() / (all_->path().filename().string() + "-" + std::to_string(::getpid()) +
+                            "-" + std::to_string(made++));
+    std::filesystem::create_directory(path_);
+  }
+  Bundle(const Bundle&) = delete;
+  Bundle& operator=(const Bundle&) = delete;
+  ~Bundle() {
+    std::error_code ignored;  // what is left goes with all others
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  // Until the last container that has it is gone.
+  static std::shared_ptr<const measure::ScratchDirectory> shared() {
+    static std::mutex mutex;
+    static std::weak_ptr<const measure::ScratchDirectory> held;
+    const std::lock_guard lock(mutex);
+    auto all = held.lock();
+    if (!all) held = all = std::make_shared<const measure::ScratchDirectory>();
+    return all;
+  }
+
+  std::shared_ptr<const measure::ScratchDirectory> all_;
+  std::filesystem::path path_;
+};
+
 class CrunDomain final : public ContainerDomain {
  public:
-  explicit CrunDomain(const DomainOptions& options)
-      : ContainerDomain(kCrun, options), bundle_(measure::scratch_parent()) {
+  explicit CrunDomain(const DomainOptions& options) : ContainerDomain(kCrun, options) {
     const std::filesystem::path& bundle = bundle_.path();
     for (const char* directory : {"rootfs", "rootfs/proc", "rootfs/dev", "state"}) {
       std::filesystem::create_directory(bundle / directory);
@@ -292,7 +328,7 @@ class CrunDomain final : public ContainerDomain {
     if (!out) throw RunError(std::string(kCrun) + ": cannot write " + path.string());
   }
 
-  measure::ScratchDirectory bundle_;
+  Bundle bundle_;
 };
 
 template <typename D>
