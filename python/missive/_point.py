@@ -4,13 +4,14 @@ dictionary out, and the work in a child process. Imports nothing heavy: workers 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
-from missive import _program
+from missive import _program, _scratch
 from missive.errors import Error
 
 
@@ -22,8 +23,8 @@ def run_point(spec: Mapping[str, Any], home: str | None = None) -> dict[str, Any
     ``parameters`` (text of the file), ``seed``, ``repetition``, ``backend``, ``timeout``.
 
     ``home`` is the sweep's folder for what is temporary, which the sweep removes whatever becomes of
-    its workers. On a machine that does not see it the point makes one of its own, and removes it
-    unless it is killed.
+    its workers. On a machine that does not see it the point makes one of its own; what is left
+    of one that is killed goes with the next there.
 
     Returns ``key``, ``status``, ``seconds``, ``points`` (as in result.json) and ``error`` (None when
     it went well). Never raises for what the child did: a crash is an answer, too.
@@ -42,6 +43,15 @@ def run_point(spec: Mapping[str, Any], home: str | None = None) -> dict[str, Any
     }
 
 
+@contextlib.contextmanager
+def _folder(home: str | None) -> Iterator[Path]:
+    if home is None or not Path(home).is_dir():
+        with _scratch.folder() as own:
+            yield own
+        return
+    with tempfile.TemporaryDirectory(prefix="missive-point-", dir=home) as name:
+        yield Path(name)
+
 
 def run_point_of(file: str, home: str) -> dict[str, Any]:
     """As run_point(), of a specification that lies in a file of this machine."""
@@ -49,9 +59,7 @@ def run_point_of(file: str, home: str) -> dict[str, Any]:
 
 
 def _run(spec: Mapping[str, Any], home: str | None) -> tuple[int | None, list[dict[str, Any]], str | None]:
-    where = home if home is not None and Path(home).is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="missive-point-", dir=where) as name:
-        folder = Path(name)
+    with _folder(home) as folder:
         file = folder / spec["name"]
         file.write_text(spec["experiment"], encoding="utf-8")
         words = ["run", str(file), "--out", str(folder / "out"), "--quiet", "--format", "csv"]

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
-from missive import _program
+from missive import _program, _scratch
 from missive.errors import InputError, RunError
 from missive.result import Result, load
 
@@ -43,8 +43,8 @@ def as_file(experiment: Any) -> Iterator[Path]:
         yield _program.shipped(experiment)
         return
     text = to_json(experiment, "experiment")
-    with tempfile.TemporaryDirectory(prefix="missive-") as folder:
-        file = Path(folder) / "experiment.json"
+    with _scratch.folder() as folder:
+        file = folder / "experiment.json"
         file.write_text(text + "\n", encoding="utf-8")
         try:
             yield file
@@ -121,43 +121,43 @@ def run(
     if jobs is not None:
         words += ["--jobs", str(jobs)]
     keep = out is not None
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="missive-run-"))
-    file = folder / "result.json"
-    before = _stamp(file)
-    interrupted = False
-    try:
-        with as_file(experiment) as source:
-            arguments = ["run", str(source), "--out", str(folder), "--quiet", "--format", "json"]
-            outcome = _program.start([*arguments, *words], timeout)
-            if outcome.status == _program.BAD_INPUT:
-                raise _program.error_of(outcome)
-        if outcome.status == _program.INTERRUPTED:
-            raise KeyboardInterrupt
-        result = None
-        if _stamp(file) not in (None, before):
-            result = load(folder)
-            result.status = outcome.status
-            if not keep:
-                result.path = None
-        judged = (_program.OK, _program.CLAIM_FAILED, _program.NOT_AVAILABLE)
-        if result is not None and outcome.status in judged:
-            return result
-        error = _program.error_of(outcome)
-        if isinstance(error, RunError) and result is not None:
-            failures = "; ".join(result.summary.get("failures", [])[:3])
-            error = RunError(failures or str(error), result)
-        raise error
-    except KeyboardInterrupt:
-        interrupted = _stamp(file) not in (None, before)
-        if not interrupted:
-            raise
-        raise KeyboardInterrupt(f"interrupted; what was done is in {folder}") from None
-    finally:
-        if not keep and not interrupted:
-            _remove(folder)
+    with contextlib.ExitStack() as stack:
+        folder = Path(out) if out is not None else stack.enter_context(_scratch.folder())
+        file = folder / "result.json"
+        before = _stamp(file)
+        try:
+            with as_file(experiment) as source:
+                arguments = ["run", str(source), "--out", str(folder), "--quiet", "--format", "json"]
+                outcome = _program.start([*arguments, *words], timeout)
+                if outcome.status == _program.BAD_INPUT:
+                    raise _program.error_of(outcome)
+            if outcome.status == _program.INTERRUPTED:
+                raise KeyboardInterrupt
+            result = None
+            if _stamp(file) not in (None, before):
+                result = load(folder)
+                result.status = outcome.status
+                if not keep:
+                    result.path = None
+            judged = (_program.OK, _program.CLAIM_FAILED, _program.NOT_AVAILABLE)
+            if result is not None and outcome.status in judged:
+                return result
+            error = _program.error_of(outcome)
+            if isinstance(error, RunError) and result is not None:
+                failures = "; ".join(result.summary.get("failures", [])[:3])
+                error = RunError(failures or str(error), result)
+            raise error
+        except KeyboardInterrupt:
+            if _stamp(file) in (None, before):
+                raise
+            stays = folder if keep else _copy_of(folder)
+            raise KeyboardInterrupt(f"interrupted; what was done is in {stays}") from None
 
 
-def _remove(folder: Path) -> None:
+def _copy_of(folder: Path) -> Path:
+    """In a folder that stays."""
     import shutil
 
-    shutil.rmtree(folder, ignore_errors=True)
+    copy = Path(tempfile.mkdtemp(prefix="missive-run-"))
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    return copy

@@ -21,7 +21,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Generator, Mapping, Sequence
 
-from missive import _program
+from missive import _program, _scratch
 from missive._point import run_point, run_point_of
 from missive._run import as_file, options, plain, to_json
 from missive.errors import InputError, NotAvailable, RunError
@@ -156,8 +156,8 @@ def sweep(
     todo = [spec for spec in specs if spec["key"] not in answers]
     # One folder for all that is temporary: a worker that is killed cannot tidy up after itself. The
     # workers are gone (closing) before it goes, but for those of another's executor that are running.
-    with tempfile.TemporaryDirectory(prefix="missive-sweep-", ignore_cleanup_errors=True) as home:
-        with contextlib.closing(_answers(todo, executor, backend, home)) as found:
+    with _scratch.folder() as home:
+        with contextlib.closing(_answers(todo, executor, backend, str(home))) as found:
             for answer in found:
                 if answer["error"] is not None and on_error == "raise":
                     raise RunError(f"{_label(specs, answer['key'])}: {answer['error']}")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import missive
-from missive import _program
+from missive import _program, _scratch
 from sweep_points import EXPERIMENT, GRID
 
 SMALL = {"/temperature": ["cold", "hot"], "/origin_link/rtt": ["1ms", "20ms", "50ms"]}
@@ -127,17 +127,22 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for what is temporary."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
     return folder
+
+
+def left(temporary: Path) -> list[Path]:
+    """What lies in it, beside the folder for working folders, which stays."""
+    return [p for p in temporary.rglob("*") if p != _scratch.parent()]
 
 
 def test_killed_workers_leave_nothing_behind(fake_program, temporary: Path) -> None:
     seen = temporary.parent / "seen"
     real = _program.program()
-    fake_program(f'[ "$1" = run ] && {{ ls -d {temporary}/*/* >> {seen}; kill -KILL $PPID; sleep 5; }}; exec {real} "$@"\n')
+    fake_program(f'[ "$1" = run ] && {{ ls -d {temporary}/*/*/* >> {seen}; kill -KILL $PPID; sleep 5; }}; exec {real} "$@"\n')
     assert len(small().errors) == 6
     assert "missive-point-" in seen.read_text()  # they were there
-    assert list(temporary.iterdir()) == []
+    assert left(temporary) == []
 
 
 def test_an_interrupted_sweep_leaves_nothing_behind(temporary: Path) -> None:
@@ -146,7 +151,7 @@ def test_an_interrupted_sweep_leaves_nothing_behind(temporary: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         small(progress=interrupt)
-    assert list(temporary.iterdir()) == []
+    assert left(temporary) == []
 
 
 def test_a_worker_that_does_not_see_the_sweeps_folder_makes_its_own(expected: str, temporary: Path) -> None:
@@ -157,7 +162,7 @@ def test_a_worker_that_does_not_see_the_sweeps_folder_makes_its_own(expected: st
 
     with Elsewhere(2) as executor:
         assert small(executor=executor).digest == expected
-    assert list(temporary.iterdir()) == []
+    assert left(temporary) == []
 
 
 class Losing(ThreadPoolExecutor):
