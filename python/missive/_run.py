@@ -121,37 +121,39 @@ def run(
     if jobs is not None:
         words += ["--jobs", str(jobs)]
     keep = out is not None
-    with contextlib.ExitStack() as stack:
-        folder = Path(out) if out is not None else stack.enter_context(_scratch.folder())
-        file = folder / "result.json"
-        before = _stamp(file)
-        try:
-            with as_file(experiment) as source:
-                arguments = ["run", str(source), "--out", str(folder), "--quiet", "--format", "json"]
-                outcome = _program.start([*arguments, *words], timeout)
-                if outcome.status == _program.BAD_INPUT:
-                    raise _program.error_of(outcome)
-            if outcome.status == _program.INTERRUPTED:
-                raise KeyboardInterrupt
-            result = None
-            if _stamp(file) not in (None, before):
-                result = load(folder)
-                result.status = outcome.status
-                if not keep:
-                    result.path = None
-            judged = (_program.OK, _program.CLAIM_FAILED, _program.NOT_AVAILABLE)
-            if result is not None and outcome.status in judged:
-                return result
-            error = _program.error_of(outcome)
-            if isinstance(error, RunError) and result is not None:
-                failures = "; ".join(result.summary.get("failures", [])[:3])
-                error = RunError(failures or str(error), result)
-            raise error
-        except KeyboardInterrupt:
-            if _stamp(file) in (None, before):
-                raise
-            stays = folder if keep else _copy_of(folder)
-            raise KeyboardInterrupt(f"interrupted; what was done is in {stays}") from None
+    stack = contextlib.ExitStack()
+    folder = Path(out) if out is not None else stack.enter_context(_scratch.folder())
+    file = folder / "result.json"
+    before = _stamp(file)
+    try:
+        with as_file(experiment) as source:
+            arguments = ["run", str(source), "--out", str(folder), "--quiet", "--format", "json"]
+            outcome = _program.start([*arguments, *words], timeout)
+            if outcome.status == _program.BAD_INPUT:
+                raise _program.error_of(outcome)
+        if outcome.status == _program.INTERRUPTED:
+            raise KeyboardInterrupt
+        result = None
+        if _stamp(file) not in (None, before):
+            result = load(folder)
+            result.status = outcome.status
+            if not keep:
+                result.path = None
+        judged = (_program.OK, _program.CLAIM_FAILED, _program.NOT_AVAILABLE)
+        if result is not None and outcome.status in judged:
+            return result
+        error = _program.error_of(outcome)
+        if isinstance(error, RunError) and result is not None:
+            failures = "; ".join(result.summary.get("failures", [])[:3])
+            error = RunError(failures or str(error), result)
+        raise error
+    except KeyboardInterrupt:
+        if _stamp(file) in (None, before):
+            raise
+        stays = folder if keep else _copy_of(folder)
+        raise KeyboardInterrupt(f"interrupted; what was done is in {stays}") from None
+    finally:
+        stack.close()
 
 
 def _copy_of(folder: Path) -> Path:
