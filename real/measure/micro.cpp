@@ -19,7 +19,7 @@ const std::vector<Micro>& micros() {
        !item, block_verifier},
       {"block_tag", "mapped images of 4 and 24 MiB, in blocks of 4 to 64 KiB", !call, byte, item,
        block_tag},
-      {"map_touch", "fresh mappings of a filled memfd read, less a second reading", !call, byte,
+      {"map_touch", "images of a cache, mapped afresh and read, less a second reading", !call, byte,
        !item, map_touch},
       {"boot_block_check", "one boot block opened", call, !byte, !item, boot_block_check},
       {"unix_connect", "one connection to an idle cache, and its first answer", call, !byte, !item,

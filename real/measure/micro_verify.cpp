@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <sys/mman.h>
-
-#include "models/error.h"
+#include "real/cache/client.h"
 #include "real/measure/clock.h"
 #include "real/measure/micro_list.h"
 #include "real/origin/boot_block.h"
@@ -35,18 +33,6 @@ std::uint64_t read_lines(std::span<const std::byte> memory) {
     sum += word;
   }
   return sum;
-}
-
-// A sealed memfd holding a copy of `content`: what a cache hands over.
-UniqueFd sealed_copy(std::span<const std::byte> content) {
-  UniqueFd fd(::memfd_create("micro", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) throw_errno("memfd_create");
-  for (std::size_t done = 0; done < content.size();) {
-    const ssize_t n = ::write(fd.get(), content.data() + done, content.size() - done);
-    if (n <= 0) throw_errno("filling a memfd");
-    done += static_cast<std::size_t>(n);
-  }
-  return fd;
 }
 
 verify::Expected expected_of(const BenchImage& image) {
@@ -123,19 +109,22 @@ void block_tag(BenchBed& bed, Sampler& sample) {
     }
 }
 
-// Fresh mappings of a filled memfd, read line by line as a verifier does; the difference to a
-// second pass is what first touch costs. Both passes find the caches empty: waiting for memory is
-// the verifier's own cost.
+// Fresh mappings of what a cache has assembled, read line by line as a verifier does; the difference
+// to a second pass is what first touch costs. Both passes find the caches empty: waiting for memory
+// is the verifier's own cost.
 void map_touch(BenchBed& bed, Sampler& sample) {
-  for (const char* size : kSizes) {
-    const auto content = bed.image(size).memory.bytes();
-    const UniqueFd fd = sealed_copy(content);
-    const Mapping mapping = Mapping::read_only(fd.get(), content.size(), "micro");
+  auto client = cache::Client::connect(bed.cache_socket(), std::chrono::seconds{30});
+  for (const char* size : {"12MiB", "24MiB", "40MiB"}) {
+    const BenchImage& image = bed.image(size);
+    const std::size_t length = image.memory.bytes().size();
+    client.assemble(image.report.name);
+    const UniqueFd fd = client.get_sealed(image.report.name);
+    const Mapping mapping = Mapping::read_only(fd.get(), length, "micro");
     bed.evict_caches();
     const double first = seconds_of([&] { keep(read_lines(mapping.bytes())); });
     bed.evict_caches();
     const double second = seconds_of([&] { keep(read_lines(mapping.bytes())); });
-    sample.add(0, content.size(), 0, std::max(first - second, 1e-9));
+    sample.add(0, length, 0, std::max(first - second, 1e-9));
   }
 }
 
