@@ -420,7 +420,7 @@ TEST(StructureUpdate, AnIntervalIsAsWideAsErrorsElsewhereWere) {
     const auto spread = *widened(certain, largest).spread;
     held += count >= spread.first && count <= spread.second;
   }
-  EXPECT_NEAR(held, 1000 * 10 / 11, 35);
+  EXPECT_NEAR(held, 1000 * 10 / 11.0, 35);
 }
 
 TEST(StructureUpdate, LikeSizesAreDrawnFromAndEndsFallOnEnds) {
