@@ -282,8 +282,12 @@ class InstructionSets : public ::testing::TestWithParam<MultiBuffer::Options> {
 TEST_P(InstructionSets, Sha256IsTheSame) {
   expect_same("sha256", [](const EngineKey&) { return sha256_mb_engine(GetParam()); });
 }
-TEST_P(InstructionSets, GmacIsTheSame) {
-  expect_same("gmac", [](const EngineKey& key) { return gmac_mb_engine(key, GetParam()); });
+TEST_P(InstructionSets, GmacIsTheSameHoweverItsMessagesAreFetched) {
+  for (const Fetching fetching : {Fetching::asked_ahead, Fetching::two_places}) {
+    SCOPED_TRACE(to_string(fetching));
+    expect_same("gmac",
+                [&](const EngineKey& key) { return gmac_mb_engine(key, GetParam(), fetching); });
+  }
 }
 TEST_P(InstructionSets, CmacIsTheSame) {
   expect_same("cmac", [](const EngineKey& key) { return cmac_mb_engine(key, GetParam()); });
@@ -320,6 +324,14 @@ TEST(Fallback, FollowsTheProcessor) {
   EXPECT_EQ(preferred_gmac(f), "gmac-mb");
   f.avx512 = false;  // VAES on 256 bits: libipsec-mb 1.3 does not use it
   EXPECT_EQ(preferred_gmac(f), "gmac");
+}
+
+TEST(Fallback, AsksForBlocksAheadOnlyWhereThatIsQuick) {
+  CpuFeatures f;
+  f.aesni = f.avx2 = f.avx512 = f.vaes = true;
+  EXPECT_EQ(preferred_fetching(f), Fetching::two_places);
+  f.quick_prefetch = true;
+  EXPECT_EQ(preferred_fetching(f), Fetching::asked_ahead);
 }
 
 TEST(Fallback, PicksWhatThisHostHas) {

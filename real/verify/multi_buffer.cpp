@@ -7,9 +7,32 @@
 
 #include <intel-ipsec-mb.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "models/error.h"
 
 namespace missive::verify {
+
+namespace {
+
+// Of an AMD processor, else 0 (AMD64 Architecture Programmer's Manual, volume 3, appendix E.3:
+// CPUID functions 0 and 1).
+unsigned amd_family() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(0, &a, &b, &c, &d) || b != signature_AMD_ebx || c != signature_AMD_ecx ||
+      d != signature_AMD_edx || !__get_cpuid(1, &a, &b, &c, &d))
+    return 0;
+  const unsigned base = (a >> 8) & 0xf, extended = (a >> 20) & 0xff;
+  return base == 0xf ? base + extended : base;
+#else
+  return 0;
+#endif
+}
+
+}  // namespace
 
 CpuFeatures cpu_features() {
   const std::uint64_t flags = imb_get_feature_flags();
@@ -20,6 +43,7 @@ CpuFeatures cpu_features() {
   f.avx512 = all(IMB_CPUFLAGS_AVX512);
   f.vaes = all(IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ);
   f.sha_ni = all(IMB_FEATURE_SHANI);
+  f.quick_prefetch = amd_family() >= 26;
   return f;
 }
 
@@ -46,6 +70,14 @@ std::string preferred_gmac(const CpuFeatures& f) { return f.avx512 && f.vaes ? "
 // Eight lanes of AVX2 or two of SHA-NI pay; four of SSE do not.
 std::string preferred_sha256(const CpuFeatures& f) {
   return f.avx512 || f.sha_ni || f.avx2 ? "sha256-mb" : "sha256";
+}
+
+std::string to_string(Fetching fetching) {
+  return fetching == Fetching::asked_ahead ? "asked ahead" : "two places";
+}
+
+Fetching preferred_fetching(const CpuFeatures& f) {
+  return f.quick_prefetch ? Fetching::asked_ahead : Fetching::two_places;
 }
 
 void MultiBuffer::Free::operator()(IMB_MGR* manager) const noexcept { free_mb_mgr(manager); }

@@ -78,5 +78,7 @@ struct VerifierInfo {
   bool keyed = false;
 };
 const std::vector<VerifierInfo>& verifiers();
+// Throws InputError, with the names there are.
+const VerifierInfo& verifier(const std::string& name);
 
 }  // namespace missive::verify

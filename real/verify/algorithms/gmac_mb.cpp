@@ -48,8 +48,8 @@ template <std::size_t... Line>
 
 class GmacMb : public Engine {
  public:
-  GmacMb(const EngineKey& key, const MultiBuffer::Options& options)
-      : Engine(16), manager_(options) {
+  GmacMb(const EngineKey& key, const MultiBuffer::Options& options, Fetching fetching)
+      : Engine(16), manager_(options), fetching_(fetching) {
     IMB_AES128_GCM_PRE(manager_.get(), key.data(), &key_);
   }
   ~GmacMb() override { ::OPENSSL_cleanse(&key_, sizeof key_); }
@@ -59,23 +59,63 @@ class GmacMb : public Engine {
     tag(message, nonce, context, out);
   }
 
-  // The processor's own prefetch ends at each page and each tag: left to it, 100 MiB by 4 KiB take
-  // up to 1.7 times as long as they do with the block after the next asked for in time.
+  // The processor's own prefetch ends at each page and each tag. What helps depends on the
+  // processor (docs/verification.md, "Short blocks").
   void digest_blocks(std::span<const std::byte> data, std::size_t block, std::uint64_t first,
                      std::span<std::byte> out) override {
-    alignas(64) gcm_context_data context;
-    for (std::size_t at = 0, n = 0; at < data.size(); at += block, ++n) {
-      if (block <= kShortBlock && at + kAhead < data.size()) {
-        const auto ahead = data.subspan(at + kAhead);
-        prefetch(ahead.first(std::min(block, ahead.size())));
-      }
-      tag(data.subspan(at, std::min(block, data.size() - at)), nonce_of(first + n), context,
-          out.data() + n * digest_bytes());
-    }
+    const Blocks blocks{data, block, first, out};
+    if (block > kShortBlock)
+      one_after_the_other(blocks);
+    else if (fetching_ == Fetching::asked_ahead)
+      asked_ahead(blocks);
+    else
+      from_two_places(blocks);
   }
 
  private:
   static constexpr std::size_t kShortBlock = 16 << 10, kAhead = 8 << 10;
+
+  struct Blocks {
+    std::span<const std::byte> data;
+    std::size_t block;
+    std::uint64_t first;
+    std::span<std::byte> out;
+    std::size_t count() const { return (data.size() + block - 1) / block; }
+    std::span<const std::byte> at(std::size_t n) const {
+      return data.subspan(n * block, std::min(block, data.size() - n * block));
+    }
+  };
+
+  void tag(const Blocks& blocks, std::size_t n, gcm_context_data& context) {
+    tag(blocks.at(n), nonce_of(blocks.first + n), context, blocks.out.data() + n * digest_bytes());
+  }
+
+  void one_after_the_other(const Blocks& blocks) {
+    alignas(64) gcm_context_data context;
+    for (std::size_t n = 0; n < blocks.count(); ++n) tag(blocks, n, context);
+  }
+
+  // The block after the next while the processor works on this one.
+  void asked_ahead(const Blocks& blocks) {
+    alignas(64) gcm_context_data context;
+    for (std::size_t n = 0; n < blocks.count(); ++n) {
+      if (const std::size_t at = n * blocks.block + kAhead; at < blocks.data.size()) {
+        const auto ahead = blocks.data.subspan(at);
+        prefetch(ahead.first(std::min(blocks.block, ahead.size())));
+      }
+      tag(blocks, n, context);
+    }
+  }
+
+  // While one half's block is worked on, the prefetch that the other half's last one began goes on.
+  void from_two_places(const Blocks& blocks) {
+    alignas(64) gcm_context_data context;
+    const std::size_t half = (blocks.count() + 1) / 2;
+    for (std::size_t n = 0; n < half; ++n) {
+      tag(blocks, n, context);
+      if (half + n < blocks.count()) tag(blocks, half + n, context);
+    }
+  }
 
   // The direct interface: one message at a time fills the processor, and a job has more to set up.
   // GMAC is GCM with an empty plaintext (SP 800-38D section 3); as one call it takes less than as
@@ -89,13 +129,15 @@ class GmacMb : public Engine {
   }
 
   MultiBuffer manager_;
+  Fetching fetching_;
   alignas(64) gcm_key_data key_{};  // the library stores whole aligned vectors
 };
 
 }  // namespace
 
-std::unique_ptr<Engine> gmac_mb_engine(const EngineKey& key, const MultiBuffer::Options& options) {
-  return std::make_unique<GmacMb>(key, options);
+std::unique_ptr<Engine> gmac_mb_engine(const EngineKey& key, const MultiBuffer::Options& options,
+                                       Fetching fetching) {
+  return std::make_unique<GmacMb>(key, options, fetching);
 }
 
 Algorithm gmac_mb_algorithm() {
@@ -110,7 +152,8 @@ Algorithm gmac_mb_algorithm() {
       "key away";
   a.vectors = "NIST CAVP gcmEncryptExtIV128, McGrew and Viega test case 1";
   a.make = [](const EngineKey& key) {
-    return gmac_mb_engine(key, {best_level(cpu_features()), false});
+    const CpuFeatures features = cpu_features();
+    return gmac_mb_engine(key, {best_level(features), false}, preferred_fetching(features));
   };
   return a;
 }

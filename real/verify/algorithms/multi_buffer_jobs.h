@@ -23,7 +23,8 @@ void run_hash_jobs(MultiBuffer& manager, std::span<const std::byte> data, std::s
                    const std::function<void(IMB_JOB&)>& prepare);
 
 std::unique_ptr<Engine> sha256_mb_engine(const MultiBuffer::Options& options);
-std::unique_ptr<Engine> gmac_mb_engine(const EngineKey& key, const MultiBuffer::Options& options);
+std::unique_ptr<Engine> gmac_mb_engine(const EngineKey& key, const MultiBuffer::Options& options,
+                                       Fetching fetching);
 std::unique_ptr<Engine> cmac_mb_engine(const EngineKey& key, const MultiBuffer::Options& options);
 
 }  // namespace missive::verify
