@@ -6,6 +6,7 @@
 
 #include "harness/schema.h"
 #include "harness/test_support.h"
+#include "models/delivery.h"
 #include "models/launch.h"
 #include "real/launch/application.h"
 #include "real/launch/delivery.h"
@@ -49,6 +50,13 @@ TEST(Registry, TheSchemaKnowsExactlyTheVerificationAlgorithms) {
   ASSERT_NE(items, nullptr);
   EXPECT_THAT((*items)["enum"].get<std::vector<std::string>>(),
               ::testing::UnorderedElementsAreArray(names(verify::algorithms())));
+}
+
+TEST(Registry, TheModelKnowsEveryDeliveryAndWhichCanBeLazy) {
+  ASSERT_THAT(names(delivery_models()),
+              ::testing::UnorderedElementsAreArray(names(launch::deliveries())));
+  for (const launch::DeliveryInfo& info : launch::deliveries())
+    EXPECT_EQ(delivery_model(info.name).can_be_lazy(), info.lazy) << info.name;
 }
 
 TEST(Registry, TheModelKnowsEveryTemperatureAndHandOver) {

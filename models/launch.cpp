@@ -1,9 +1,12 @@
 #include "models/launch.h"
 
 #include <algorithm>
-#include <iterator>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
+
+#include "models/delivery.h"
+#include "models/launch_steps.h"
 
 namespace missive {
 
@@ -13,51 +16,6 @@ constexpr std::uint64_t kDigestBytes = 32;
 constexpr std::uint64_t kSingleBlock = 65536;  // from here on blocks are hashed one by one
 // Lazily the launch runs come in so many parts at most, each with its own time to be needed.
 constexpr std::uint64_t kParts = 64;
-// Of a picoprocess whose root holds nothing but mount points (real/launch/mmap.cpp).
-constexpr std::uint64_t kMountPoints = 7;
-
-// Every step of a launch waits for the one before it, except inside a batch of blocks.
-class Chain {
- public:
-  explicit Chain(Plan& plan) : plan_(plan) {}
-  StepId then(Step step) {
-    step.after = ends_;
-    const StepId id = plan_.add(std::move(step));
-    ends_ = {id};
-    return id;
-  }
-  // A step that starts when the chain has come this far; the chain does not wait for it until
-  // join().
-  StepId beside(Step step) {
-    step.after = ends_;
-    return plan_.add(std::move(step));
-  }
-  void join(StepId other) { ends_.push_back(other); }
-  void go_on_after(std::vector<StepId> ends) { ends_ = std::move(ends); }
-  // Two steps that both start when the chain has come this far; the chain goes on when both are
-  // done.
-  void then_together(Step a, Step b) {
-    a.after = b.after = ends_;
-    ends_ = {plan_.add(std::move(a)), plan_.add(std::move(b))};
-  }
-
- private:
-  Plan& plan_;
-  std::vector<StepId> ends_;
-};
-
-Step step(std::string name, Phase phase, Place place, std::vector<Demand> demands) {
-  Step s;
-  s.name = std::move(name);
-  s.phase = phase;
-  s.place = place;
-  s.demands = std::move(demands);
-  return s;
-}
-
-Demand calls(std::string cost, std::uint64_t n = 1) { return {std::move(cost), n, {}, 0}; }
-Demand items(std::string cost, std::uint64_t n) { return {std::move(cost), 0, {}, n}; }
-
 void fetch(Chain& chain, const LaunchScenario& s) {
   // TCP's handshake (RFC 9293, section 3.5) takes one round trip before anything is asked for.
   Step connect = step("fetch.connect", Phase::fetch, Place::cache, {calls("fetch")});
@@ -171,29 +129,19 @@ void verify(Chain& chain, const LaunchScenario& s) {
     chain.then(step("tag_store", Phase::tag_store, Place::launcher, {calls("tag_put")}));
 }
 
-// What lets the kernel know the names at the start. With a second thread pushing runs meanwhile and
-// both of them afterwards, the two share the whole of the work: each has half of this.
-std::vector<Demand> name_ahead(const ImageFacts& image, std::uint64_t threads) {
-  const auto share = [&](std::uint64_t n) { return (n + threads - 1) / threads; };
-  return {items("fuse_directory", share(image.directories)),
-          items("fuse_list", share(image.listed)),
-          items("fuse_lookup", share(image.links))};  // a link is one round trip as well
+// Adds what a delivery asks for, if it does.
+template <class Of>
+void add(Step& to, Demands (*demands)(Of), std::type_identity_t<Of> of) {
+  if (!demands) return;
+  for (Demand& each : demands(of)) to.demands.push_back(std::move(each));
 }
 
-// One of the parts that the launch runs come in, in the order in which the start touches them: an
-// equal share of everything.
-struct Part {
-  std::string name;
-  ImageFacts image;  // its directories, entries, links, pieces, bytes and blocks of runs
-  std::uint64_t lookups = 0, millionths = 0;  // of the application's start
-};
-
-std::vector<Part> parts_of(const LaunchScenario& s) {
+std::vector<LaunchPart> parts_of(const LaunchScenario& s) {
   const std::uint64_t n = std::clamp<std::uint64_t>(s.image.pieces, 1, kParts);
-  std::vector<Part> parts(n);
+  std::vector<LaunchPart> parts(n);
   for (std::uint64_t i = 0; i < n; ++i) {
     const auto share = [&](std::uint64_t all) { return all * (i + 1) / n - all * i / n; };
-    Part& part = parts[i];
+    LaunchPart& part = parts[i];
     part.name = "runs." + std::to_string(i);
     part.image.block_size = s.image.block_size;
     part.image.directories = share(s.image.directories);
@@ -208,51 +156,39 @@ std::vector<Part> parts_of(const LaunchScenario& s) {
   return parts;
 }
 
-// A mapped program has no names to be found by, and its pages are neither copied nor brought: once
-// verified, they are mapped for it (real/launch/fault_handler.h).
-StepId map_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+// The thread behind the start puts one part ahead: real/launch/background.h. Names it puts ahead
+// whoever brings the pages.
+StepId put_ahead(Plan& plan, const LaunchScenario& s, const LaunchPart& part, StepId after) {
+  const DeliveryModel::Lazy& lazy = delivery_model(s.delivery).lazy;
+  if (lazy.names) {
+    Step names =
+        step("background.names." + part.name, Phase::background, Place::launcher, lazy.names(part));
+    names.after = {after};
+    after = plan.add(std::move(names));
+  }
   Step ahead = step("background.ahead." + part.name, Phase::background, Place::launcher, {});
   check_blocks(ahead, s, part.image.run_blocks);
-  ahead.amounts = {};
-  ahead.demands.push_back({"fault_ahead", 0, part.image.run_bytes, part.image.pieces});
+  ahead.amounts = {};  // the file server may be the one to check them; see the rest
+  ahead.demands.push_back(lazy.ahead(part));
   ahead.amounts[Amount::bytes_delivered] = part.image.run_bytes.count;
   ahead.once = part.name;
   ahead.after = {after};
   return plan.add(std::move(ahead));
 }
 
-// The thread behind the start puts one part ahead: real/launch/background.h. Names it puts ahead
-// whoever brings the pages.
-StepId put_ahead(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
-  if (s.delivery == "mmap") return map_ahead(plan, s, part, after);
-  Step names = step("background.names." + part.name, Phase::background, Place::launcher,
-                    name_ahead(part.image, 1));
-  names.after = {after};
-  Step ahead = step("background.ahead." + part.name, Phase::background, Place::launcher, {});
-  check_blocks(ahead, s, part.image.run_blocks);
-  ahead.amounts = {};  // the file server may be the one to check them; see the rest
-  // By one thread; the cost is that of two.
-  ahead.demands.push_back(
-      {"fuse_store", 0, Bytes{2 * part.image.run_bytes.count}, 2 * part.image.pieces});
-  ahead.amounts[Amount::bytes_delivered] = part.image.run_bytes.count;
-  ahead.once = part.name;
-  ahead.after = {plan.add(std::move(names))};
-  return plan.add(std::move(ahead));
-}
-
 // The application needs one part, and goes on. Where the thread behind it has not begun with it,
 // the application's own page faults bring it through the file server, or by the handler of them.
-StepId read_part(Plan& plan, const LaunchScenario& s, const Part& part, StepId after) {
+StepId read_part(Plan& plan, const LaunchScenario& s, const LaunchPart& part, StepId after) {
+  const DeliveryModel& delivery = delivery_model(s.delivery);
   Step read = step("boot.application.read." + part.name, Phase::boot, Place::application, {});
-  read.demands.push_back({s.delivery == "mmap" ? "fault_answer" : "fuse_read", 0,
-                          part.image.run_bytes, part.image.pieces});
+  read.demands.push_back(delivery.lazy.on_fault(part));
   check_blocks(read, s, part.image.run_blocks);
   read.amounts = {};
   read.once = part.name;
   read.after = {after};
   Step own = step("boot.application." + part.name, Phase::boot, Place::application,
                   {items("native_ready", part.millionths)});
-  if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", part.lookups));
+  add(own, delivery.look_up, part.lookups);
   own.after = {plan.add(std::move(read))};
   return plan.add(std::move(own));
 }
@@ -279,18 +215,18 @@ Step start_process() {
 void start(Chain& chain, const LaunchScenario& s) {
   chain.then(start_process());
   Step own = step("boot.application", Phase::boot, Place::application, {calls("native_ready")});
-  if (s.delivery == "fuse") own.demands.push_back(items("fuse_lookup", s.application.lookups));
+  add(own, delivery_model(s.delivery).look_up, s.application.lookups);
   chain.then(std::move(own));
 }
 
 // The start, and the thread behind it: whichever of the two comes to a part first brings it.
 void start_lazily(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
   Step way = step("background.plan", Phase::background, Place::launcher, {});
-  if (s.delivery == "fuse") way.demands.push_back(items("plan_ahead", s.image.symlinks));
+  add(way, delivery_model(s.delivery).lazy.plan, s.image);
   StepId ahead = chain.beside(std::move(way));
   chain.join(process);
   StepId application = chain.then(start_process());
-  for (const Part& part : parts_of(s)) {
+  for (const LaunchPart& part : parts_of(s)) {
     ahead = put_ahead(plan, s, part, ahead);
     application = read_part(plan, s, part, application);
   }
@@ -300,36 +236,10 @@ void start_lazily(Plan& plan, Chain& chain, const LaunchScenario& s, StepId proc
 // `process`: its own preparation, for which the start waits.
 void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
   const ImageFacts& image = s.image;
-  const std::uint64_t entries = image.files + image.nodes_other;
-  Step deliver =
-      step("boot.deliver", Phase::boot, Place::launcher, {{"image_open", 1, {}, entries}});
+  Step deliver = step("boot.deliver", Phase::boot, Place::launcher,
+                      {{"image_open", 1, {}, image.files + image.nodes_other}});
   deliver.amounts[Amount::files_delivered] = image.files;
-  if (s.delivery == "extract") {
-    deliver.demands.push_back({"extract", 0, image.content, image.files});
-    deliver.demands.push_back(items("extract_node", image.nodes_other));
-    deliver.amounts[Amount::bytes_delivered] = image.content.count;
-  } else if (s.delivery == "erofs") {
-    if (s.hand_over == HandOver::copy)  // needs a sealed memory file: the work of a cache
-      deliver.demands.push_back({"assemble", 1, image.length, 0});
-    deliver.demands.push_back(items("erofs_view", entries));
-    deliver.demands.push_back(calls("erofs_mount"));
-    // Asking ahead goes on beside the start, on a core that is free there.
-    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
-  } else if (s.delivery == "mmap") {
-    // Beyond the index there is one file to find and one page of it to read (lazily one block to
-    // verify, of those that the start needs); its pages come as the native twin's do. Nothing
-    // depends on the image's size.
-    if (s.hand_over == HandOver::copy) deliver.demands.push_back({"assemble", 1, image.length, 0});
-    deliver.amounts[Amount::files_delivered] = 1;
-  } else if (s.lazy) {
-    deliver.demands.push_back({"image_tree", 1, {}, entries});
-  } else {
-    deliver.demands.push_back({"image_tree", 1, {}, entries});
-    deliver.demands.push_back(items("plan_ahead", image.symlinks));
-    for (Demand& each : name_ahead(image, 2)) deliver.demands.push_back(std::move(each));
-    deliver.demands.push_back({"fuse_store", 1, image.run_bytes, image.runs});
-    deliver.amounts[Amount::bytes_delivered] = image.run_bytes.count;
-  }
+  delivery_model(s.delivery).deliver(deliver, s);
   chain.then(std::move(deliver));
   if (!s.lazy) {
     chain.join(process);
@@ -340,14 +250,9 @@ void boot(Plan& plan, Chain& chain, const LaunchScenario& s, StepId process) {
 }
 
 void check(const LaunchScenario& s) {
-  constexpr const char* kDeliveries[] = {"extract", "fuse", "erofs", "mmap"};
-  if (std::ranges::find(kDeliveries, s.delivery) == std::end(kDeliveries))
-    throw std::invalid_argument("launch: no model for delivery \"" + s.delivery +
-                                "\"; there are extract, fuse, erofs and mmap");
-  if (s.lazy && s.delivery != "fuse" && s.delivery != "mmap")
-    throw std::invalid_argument(
-        "launch: delivery " + s.delivery +
-        " needs the whole image before the start; lazily there are fuse and mmap");
+  if (s.lazy && !delivery_model(s.delivery).can_be_lazy())
+    throw std::invalid_argument("launch: delivery " + s.delivery +
+                                " needs the whole image before the start; it cannot be lazy");
   if (s.image.front_blocks + s.image.run_blocks > s.image.blocks)
     throw std::invalid_argument("launch: more blocks at the start than the image has");
   if (s.image.block_size == 0 || s.image.length.count != s.image.blocks * s.image.block_size)
@@ -396,10 +301,7 @@ Plan plan_launch(const LaunchScenario& s) {
   const StepId process = chain.beside(
       step("create.prepare", Phase::create, Place::application, {calls("picoprocess_prepare")}));
   Step delivery = step("create.delivery", Phase::create, Place::launcher, {});
-  if (s.delivery == "mmap")
-    delivery.demands = {calls("extract_mount"), items("extract_node", kMountPoints)};
-  else if (s.delivery != "erofs")
-    delivery.demands.push_back(calls(s.delivery + "_mount"));
+  if (const auto prepare = delivery_model(s.delivery).prepare) delivery.demands = prepare();
   chain.then(std::move(delivery));
   chain.then(step("lookup", Phase::lookup, Place::launcher, {calls("unix_connect")}));
   if (s.temperature != Temperature::hot) {
