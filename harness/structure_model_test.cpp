@@ -38,7 +38,7 @@ TEST(StructureModel, ExactPredictionsEqualWhatIsPlanned) {
     }
     for (const auto& c : zar::planned_contents(tree.path(), {}, false))
       f.files.emplace_back().size = c.size;
-    for (const char* packing : {"off", "page", "path"})
+    for (const char* packing : {"off", "page", "path", "greedy"})
       for (const std::uint64_t block : {4096, 16384, 1 << 20})
         for (const char* units : {"blocks", "strings"}) {
           const StructureDesign d{block, 8, packing, "in-order", units};
@@ -115,9 +115,11 @@ TEST(StructureModel, LayoutsByTheManifestAreThoseThatAreBuilt) {
   }
   zar::put(u.b.path(), "/new/file", std::string(9000, 'n'));
   u.describe();
-  for (const char* packing : {"off", "page", "path"})
-    for (const char* placement : {"in-order", "greedy", "launch", "stable"})
+  for (const std::string packing : {"off", "page", "path", "greedy"})
+    for (const std::string placement : {"in-order", "greedy", "launch", "stable"})
       for (const char* units : {"blocks", "strings"}) {
+        // A file with others in its last page has a hash that no manifest says.
+        if (packing == "greedy" && placement == "stable") continue;
         const StructureDesign d{16384, 8, packing, placement, units};
         const zar::Comparison x = u.count(d);
         const UpdatePrediction p =

@@ -47,21 +47,17 @@ void pack_bundles(const StructureFacts& f, const StructureDesign& d, Items& item
 }
 
 // What small files leave over once they have filled the last pages of the others.
-void pack_greedy(const StructureFacts& f, Items& items) {
-  double small = 0, room = 0;
-  for (const FileFact& file : f.files)
-    if (file.size < kPage)
-      small += static_cast<double>(up(file.size, kSlot));
-    else
-      room += static_cast<double>((kPage - up(file.size, kSlot) % kPage) % kPage);
-  const double left = std::max(0.0, small - room);
-  items.small_pages = std::ceil(left / kPage);
-  items.small_items = left > 0 ? 1 : 0;
+void pack_greedy(const StructureFacts& f, const StructureDesign& d, Items& items) {
+  for (const LaidItem& item : structure::pack(f, d)) {
+    if (!item.small) continue;
+    items.small_pages += static_cast<double>(up(item.size, kPage) / kPage);
+    items.small_items += 1;
+  }
 }
 
-Items pack(const StructureFacts& f, const StructureDesign& d) {
+Items items_by_class(const StructureFacts& f, const StructureDesign& d) {
   Items items;
-  items.exact = d.packing == "off" || d.packing == "page";
+  items.exact = d.packing == "off" || d.packing == "page" || d.packing == "greedy";
   for (const FileFact& file : f.files) {
     if (d.packing == "off" || file.size >= d.block_size)
       items.large.push_back(file.size);
@@ -69,10 +65,10 @@ Items pack(const StructureFacts& f, const StructureDesign& d) {
       items.medium_pages += up(file.size, kPage) / kPage, ++items.mediums;
   }
   if (d.packing == "greedy")
-    pack_greedy(f, items);
+    pack_greedy(f, d, items);
   else if (d.packing != "off")
     pack_bundles(f, d, items);
-  items.exact |= items.small_items == 0 && d.packing != "greedy";
+  items.exact |= items.small_items == 0;
   return items;
 }
 
@@ -121,8 +117,8 @@ std::uint64_t structure::metadata_of(const StructureFacts& f, const StructureDes
   return at;
 }
 
-std::pair<double, bool> structure::items_of(const StructureFacts& f, const StructureDesign& d) {
-  return {pack(f, d).count(), d.packing != "greedy"};
+double structure::items_of(const StructureFacts& f, const StructureDesign& d) {
+  return items_by_class(f, d).count();
 }
 
 Predicted mean_of(std::vector<double> draws) {
@@ -245,10 +241,9 @@ Length length_of(const StructureFacts& f, const StructureDesign& d, const Items&
 StructurePrediction predict_structure(const StructureFacts& f, const StructureDesign& d,
                                       const ContentHashes* hashes) {
   StructurePrediction p;
-  const Items items = pack(f, d);
+  const Items items = items_by_class(f, d);
   const std::uint64_t metadata = metadata_of(f, d, items.count());
-  const bool counted = d.units == "blocks" || d.packing != "greedy";
-  p.metadata = Predicted{static_cast<double>(metadata), counted};
+  p.metadata = Predicted{static_cast<double>(metadata), true};
   const Length length = length_of(f, d, items, metadata, hashes);
   if (!length.end) return p;
   p.scrap_items = length.scrap_items;
@@ -264,8 +259,7 @@ StructurePrediction predict_structure(const StructureFacts& f, const StructureDe
     p.units = Predicted{std::round(p.image->value / block), p.image->exact};
   else if (d.units == "strings")
     p.units = Predicted{
-        std::floor(static_cast<double>(up(metadata, d.block_size)) / block) + items.count(),
-        counted};
+        std::floor(static_cast<double>(up(metadata, d.block_size)) / block) + items.count(), true};
   if (p.units) {
     const auto units = static_cast<std::uint64_t>(p.units->value);
     const double record = d.units == "blocks" ? 32 : 40;

@@ -3,13 +3,12 @@
 // contents are equal. Bytes of metadata, padding, recipe, tree and proof; what a start fetches;
 // what a client that holds another image lacks. No content is read.
 //
-// Exact where the manifest decides alone: packings "off" and "page" and everything that follows
-// from their length; the number of strings; placements "greedy" and "launch", laid out page by page
-// (models/structure_layout.h). An expectation elsewhere:
+// Exact where the manifest decides alone: packings "off", "page" and "greedy" and everything that
+// follows from their length; the number of strings; placements "greedy" and "launch", laid out page
+// by page (models/structure_layout.h). An expectation elsewhere:
 //
 //   bundles of small files   next-fit into pages of 512 slots of 8 bytes, sizes drawn independently
 //                            from the image's own: a Markov chain over the fill of a page
-//   greedy packing           a fluid: small files flow into the last pages of the others
 //   partial proofs           gaps between the proven blocks lie anywhere, against the tree's nodes
 //   consistent hashing       laid out; hashes that the manifest does not say are drawn
 //   updates                  both images laid out; which pages of a changed file survive is drawn
@@ -98,8 +97,8 @@ struct SeenChanges {
   std::size_t seen = 0, changed = 0;
 };
 
-// Nothing where the model has no answer: number of content-defined units, packings that placements
-// other than "in-order" are not laid out for.
+// Nothing where the model has no answer: number of content-defined units, bundles ("directory",
+// "launch") by placements other than "in-order".
 struct StructurePrediction {
   std::optional<Predicted> metadata, padding, image, units, recipe, tree, proof, start_blocks;
   std::optional<Predicted> scrap_items;

@@ -1,6 +1,7 @@
 #include "models/structure_layout.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <set>
 
@@ -31,7 +32,49 @@ void PageKeys::of_content(std::uint64_t content, std::span<std::uint64_t> keys) 
 
 namespace {
 
-// The same steps as docs/zarfile-format.md names them, over facts.
+// Packing "greedy": the largest small file that the rest of a page takes, as long as one fits; of
+// equal ones the first. What fills no larger file's last page fills pages of its own.
+class GreedyPacking {
+ public:
+  explicit GreedyPacking(const StructureFacts& f) : files_(f.files) {
+    for (std::size_t i = 0; i < files_.size(); ++i)
+      if (files_[i].size < kPage) left_.emplace(files_[i].size, files_.size() - i);
+  }
+  // The rest of the last page.
+  void fill(LaidItem& item) {
+    while (const std::uint64_t room = up(item.size, kPage) - up(item.size, kSlot))
+      if (!add(item, room)) return;
+  }
+  // All that is left, if anything is.
+  std::optional<LaidItem> rest() {
+    if (left_.empty()) return std::nullopt;
+    LaidItem item;
+    item.small = true;
+    while (add(item, kPage)) fill(item);
+    return item;
+  }
+
+ private:
+  bool add(LaidItem& item, std::uint64_t room) {
+    const auto above = left_.lower_bound({room + 1, 0});
+    if (above == left_.begin()) return false;
+    const auto taken = std::prev(above);
+    const std::size_t i = files_.size() - taken->second;
+    left_.erase(taken);
+    const std::uint64_t at = up(item.size, room < kPage ? kSlot : kPage);
+    item.members.emplace_back(static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(at));
+    item.size = at + files_[i].size;
+    item.key = mixed(item.key, files_[i].content);
+    item.rank = std::min(item.rank, files_[i].rank);
+    return true;
+  }
+
+  const std::vector<FileFact>& files_;
+  std::set<std::pair<std::uint64_t, std::size_t>> left_;  // size, and from behind
+};
+
+}  // namespace
+
 std::vector<LaidItem> pack(const StructureFacts& f, const StructureDesign& d) {
   std::vector<LaidItem> items;
   const auto alone = [&](std::uint32_t i) {
@@ -43,6 +86,16 @@ std::vector<LaidItem> pack(const StructureFacts& f, const StructureDesign& d) {
     item.members = {{i, 0}};
   };
   const auto count = static_cast<std::uint32_t>(f.files.size());
+  if (d.packing == "greedy") {
+    GreedyPacking small(f);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (f.files[i].size < kPage) continue;
+      alone(i);
+      small.fill(items.back());
+    }
+    if (auto rest = small.rest()) items.push_back(std::move(*rest));
+    return items;
+  }
   if (d.packing != "path") {
     for (std::uint32_t i = 0; i < count; ++i) alone(i);
     return items;
@@ -65,6 +118,8 @@ std::vector<LaidItem> pack(const StructureFacts& f, const StructureDesign& d) {
     if (f.files[i].size >= kPage) alone(i);
   return items;
 }
+
+namespace {
 
 LaidPlaces place_in_order(const std::vector<LaidItem>& items, std::uint64_t start,
                           std::uint64_t block_size, bool launch) {
@@ -134,6 +189,11 @@ std::vector<std::uint64_t> index_pages(const StructureFacts& f, std::uint64_t me
 
 }  // namespace
 
+bool laid_out(const StructureDesign& d) {
+  constexpr const char* kPackings[] = {"off", "page", "path", "greedy"};
+  return std::ranges::find(kPackings, d.packing) != std::end(kPackings) && d.units != "cdc";
+}
+
 bool hashes_known(const StructureFacts& f, const StructureDesign& d, const ContentHashes* known) {
   if (known == nullptr) return false;
   const std::vector<LaidItem> items = pack(f, d);
@@ -144,8 +204,7 @@ bool hashes_known(const StructureFacts& f, const StructureDesign& d, const Conte
 std::optional<Layout> lay_out(const StructureFacts& f, const StructureDesign& d,
                               std::uint64_t metadata, const PageKeys& keys,
                               const PlaceHashes& hashes) {
-  if ((d.packing != "off" && d.packing != "page" && d.packing != "path") || d.units == "cdc")
-    return std::nullopt;
+  if (!laid_out(d)) return std::nullopt;
   const std::vector<LaidItem> items = pack(f, d);
   Layout out;
   out.content_start = up(metadata, d.block_size);

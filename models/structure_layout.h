@@ -55,6 +55,9 @@ struct LaidItem {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> members;  // file, offset; by offset
 };
 
+// The steps of docs/zarfile-format.md, over facts: packings "off", "page", "path" and "greedy".
+std::vector<LaidItem> pack(const StructureFacts& facts, const StructureDesign& design);
+
 // Hashes of items, for placement "stable": those of contents that are known, drawn ones otherwise.
 class PlaceHashes {
  public:
@@ -78,8 +81,10 @@ struct LaidPlaces {
 LaidPlaces place_by_hash(const std::vector<LaidItem>& items, std::uint64_t start,
                          std::uint64_t block_size, const PlaceHashes& hashes);
 
-// Nothing where packing or units are none of those above: packings "off", "page", "path"; units
-// "blocks", "strings". `metadata`: bytes in front.
+// Whether packing and units are among those of which layouts are made: the packings of pack(),
+// units "blocks" and "strings".
+bool laid_out(const StructureDesign& design);
+// Nothing where not. `metadata`: bytes in front.
 std::optional<Layout> lay_out(const StructureFacts& facts, const StructureDesign& design,
                               std::uint64_t metadata, const PageKeys& keys,
                               const PlaceHashes& hashes);

@@ -19,7 +19,7 @@ inline constexpr std::uint64_t kDraws = 39;
 
 // Bytes in front of the content, for so many items.
 std::uint64_t metadata_of(const StructureFacts& facts, const StructureDesign& design, double items);
-// Items of an image, and whether that is their number or an expectation.
-std::pair<double, bool> items_of(const StructureFacts& facts, const StructureDesign& design);
+// Items of an image.
+double items_of(const StructureFacts& facts, const StructureDesign& design);
 
 }  // namespace missive::structure

@@ -38,6 +38,16 @@ TEST(Structure, OnPagesSmallFilesShareBlocksAndLargeOnesDoNot) {
   EXPECT_EQ(p.image->value, 65536.0 * (1 + 1 + 2));
 }
 
+TEST(Structure, GreedySmallFilesFillLastPagesFirstAndThenPagesOfTheirOwn) {
+  // 5,000 bytes leave 3,192: the largest that fits is 3,000, then 100. The other two fill two
+  // pages.
+  StructureDesign d;
+  d.block_size = 4096, d.packing = "greedy";
+  const auto p = predict_structure(facts({5000, 3000, 100, 3500, 4000}), d);
+  EXPECT_TRUE(p.image->exact);
+  EXPECT_EQ(p.image->value, 4096.0 * (1 + 2 + 2));  // metadata in front
+}
+
 TEST(Structure, ABundleOfEqualFilesIsTheirNumberByThePage) {
   // Two files of 1,500 bytes fit a page, three do not.
   const BundlePages pages(std::vector<std::uint64_t>(10, 1500));
@@ -80,7 +90,7 @@ TEST(Structure, ARecordedStartComesFirstWhereItsOrderPlaces) {
   const auto p = predict(f, "path", "launch");
   EXPECT_TRUE(p.image->exact);
   EXPECT_EQ(p.image->value, 65536.0 * 3);  // the others fit the rest of its last block
-  EXPECT_FALSE(predict(f, "greedy", "launch").image);
+  EXPECT_FALSE(predict(f, "directory", "launch").image);
 }
 
 TEST(Structure, LargestFirstFillsTheRestOfABlock) {

@@ -179,8 +179,8 @@ class Update {
         known_(known),
         hashed_(d.placement == "stable" &&
                 !(hashes_known(from, d, known.hashes) && hashes_known(to, d, known.hashes))),
-        front_(metadata_of(from, d, items_of(from, d).first)),
-        metadata_(metadata_of(to, d, items_of(to, d).first)),
+        front_(metadata_of(from, d, items_of(from, d))),
+        metadata_(metadata_of(to, d, items_of(to, d))),
         keys_(known.held),
         edits_(to, profiles, known.held) {}
   bool damage_drawn() const { return !edits_.certain(); }
