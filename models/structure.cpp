@@ -50,7 +50,8 @@ void pack_bundles(const StructureFacts& f, const StructureDesign& d, Items& item
 void pack_greedy(const StructureFacts& f, const StructureDesign& d, Items& items) {
   for (const LaidItem& item : structure::pack(f, d)) {
     if (!item.small) continue;
-    items.small_pages += static_cast<double>(up(item.size, kPage) / kPage);
+    const std::uint64_t pages = up(item.size, kPage) / kPage;
+    items.small_pages += static_cast<double>(pages);
     items.small_items += 1;
   }
 }

@@ -109,9 +109,9 @@ void block_tag(BenchBed& bed, Sampler& sample) {
     }
 }
 
-// Fresh mappings of what a cache has assembled, read line by line as a verifier does; the difference
-// to a second pass is what first touch costs. Both passes find the caches empty: waiting for memory
-// is the verifier's own cost.
+// Fresh mappings of what a cache has assembled, read line by line as a verifier does; the
+// difference to a second pass is what first touch costs. Both passes find the caches empty: waiting
+// for memory is the verifier's own cost.
 void map_touch(BenchBed& bed, Sampler& sample) {
   auto client = cache::Client::connect(bed.cache_socket(), std::chrono::seconds{30});
   for (const char* size : {"12MiB", "24MiB", "40MiB"}) {
