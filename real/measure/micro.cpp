@@ -60,7 +60,7 @@ const std::vector<Micro>& micros() {
       {"fuse_list", "a directory of 1,000 files, and one of one", call, !byte, item, fuse_list},
       {"fuse_store", "8 runs of 2 MiB, 768 runs of 16 KiB, and one page", call, byte, item,
        fuse_store},
-      {"fuse_read", "384 requests of 4 and of 64 KiB of 48 files, less a second reading", !call,
+      {"fuse_read", "384 requests of 4 and of 64 KiB of 48 files, less a later reading", !call,
        byte, item, fuse_read},
       {"fault_answer",
        "384 pages of another process's memory touched, each mapped alone or with 15", !call, byte,

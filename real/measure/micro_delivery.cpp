@@ -200,7 +200,7 @@ void fuse_lookup(BenchBed& bed, Sampler& sample) {
 
 // Pages that nobody has put ahead, asked for one request at a time: without read-ahead a pread(2)
 // is one FUSE_READ (posix_fadvise(2), POSIX_FADV_RANDOM). The copy to the reader, which a page
-// fault does without, is what a second reading takes.
+// fault does without, is what a later reading takes: the quickest of several.
 void fuse_read(BenchBed& bed, Sampler& sample) {
   const auto delivery = make_delivery("fuse");
   const zar::Image image = bed.image("24MiB").open();
@@ -215,6 +215,7 @@ void fuse_read(BenchBed& bed, Sampler& sample) {
       throw_errno("a file of the FUSE mount");
   }
   std::vector<char> buffer(2 * kApart);
+  constexpr int kReadings = 4;
   // The first halves in small requests, the second ones in large.
   for (const std::uint64_t size : {std::uint64_t{4096}, 2 * kApart}) {
     const std::uint64_t begin = size == 4096 ? 0 : kHalf, step = std::max(size, kApart);
@@ -228,9 +229,11 @@ void fuse_read(BenchBed& bed, Sampler& sample) {
     };
     bed.evict_caches();
     const double first = seconds_of(read_all);
-    const double second = seconds_of(read_all);
-    if (first <= second) throw_too_busy("fuse_read", "a first reading from a second one");
-    sample.add(0, requests * size, requests, first - second);
+    // An interruption of one can be longer than the first reading.
+    double later = seconds_of(read_all);
+    for (int i = 1; i < kReadings; ++i) later = std::min(later, seconds_of(read_all));
+    if (first <= later) throw_too_busy("fuse_read", "a first reading from a later one");
+    sample.add(0, requests * size, requests, first - later);
   }
 }
 
