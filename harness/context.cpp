@@ -100,6 +100,9 @@ Json host_context() {
   Json context = Json::object();
   auto cpu = field_of("/proc/cpuinfo", "model name");
   if (!cpu) cpu = field_of("/proc/cpuinfo", "Model");
+  // Virtual machines give several kinds the same name.
+  if (const auto family = field_of("/proc/cpuinfo", "cpu family"); cpu && family)
+    *cpu += " (family " + *family + ")";
   context["cpu"] = text_or_null(cpu);
   context["cores"] = std::thread::hardware_concurrency();
   utsname names{};

@@ -27,11 +27,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Of the first processor what tells kinds apart: virtual machines give several the same name.
 std::string cpu_model() {
+  constexpr const char* kFields[] = {"model name", "cpu family", "model\t", "stepping"};
   std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 1);
-  return "unknown CPU";
+  std::string model;
+  for (std::string line; std::getline(in, line) && !line.empty();)
+    for (const char* field : kFields)
+      if (line.starts_with(field)) model += line.substr(line.find(':') + 1);
+  return model.empty() ? "unknown CPU" : model;
 }
 
 std::vector<GroupedSample> measure_all(const CalibrateOptions& options) {

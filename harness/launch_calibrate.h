@@ -17,7 +17,7 @@ struct CalibrateOptions {
   std::function<void(const std::string&)> progress = [](const std::string&) {};
 };
 
-// home()/parameters/HOST.json; HOST is a hash over CPU model, cores and kernel, so that a file is
+// home()/parameters/HOST.json; HOST is a hash over CPU kind, cores and kernel, so that a file is
 // never taken for another host's.
 std::filesystem::path host_parameters_file();
 
