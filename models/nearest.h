@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "models/error.h"
+
 namespace missive {
 
 // Edits (insert, delete, replace, swap of neighbours) that turn `a` into `b`; letter case is free.
@@ -17,5 +19,20 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
 
 // "; did you mean 'x'?" or "" when nothing is near: for the end of an error message.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
+
+// The entry of a registry that has this name. Throws InputError: what there is none of, the one
+// that was meant perhaps, and all there are. `what`: "delivery", "verifier" ...
+template <class Registry>
+const auto& named(const Registry& registry, const std::string& name, const std::string& what) {
+  std::vector<std::string> known;
+  std::string all;
+  for (const auto& entry : registry) {
+    if (entry.name == name) return entry;
+    known.push_back(entry.name);
+    all += (all.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw InputError("no " + what + " \"" + name.substr(0, 64) + "\"" + did_you_mean(name, known) +
+                   "; there are " + all);
+}
 
 }  // namespace missive

@@ -31,5 +31,19 @@ TEST(Nearest, IsBoundedForHugeWords) {
   EXPECT_EQ(nearest(std::string(1 << 20, 'a'), {"launch"}), "");
 }
 
+TEST(Named, FindsAnEntryOrSaysWhichWasMeantAndWhichThereAre) {
+  struct Entry {
+    std::string name;
+  };
+  const std::vector<Entry> registry{{"eager"}, {"lazy"}};
+  EXPECT_EQ(&named(registry, "lazy", "mode"), &registry[1]);
+  try {
+    named(registry, "laxy", "mode");
+    FAIL() << "there is no such mode";
+  } catch (const InputError& e) {
+    EXPECT_STREQ(e.what(), "no mode \"laxy\"; did you mean 'lazy'?; there are eager, lazy");
+  }
+}
+
 }  // namespace
 }  // namespace missive

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "models/error.h"
+#include "models/nearest.h"
 
 namespace missive::launch {
 
@@ -50,12 +50,7 @@ std::string DeliveryInfo::unavailable_for(bool lazily) const {
 }
 
 const DeliveryInfo& delivery(const std::string& name) {
-  std::string known;
-  for (const DeliveryInfo& each : deliveries()) {
-    if (each.name == name) return each;
-    known += (known.empty() ? "" : ", ") + each.name;
-  }
-  throw InputError("unknown delivery \"" + name.substr(0, 64) + "\" (known: " + known + ")");
+  return named(deliveries(), name, "delivery");
 }
 
 }  // namespace missive::launch

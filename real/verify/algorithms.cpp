@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "models/error.h"
 #include "models/nearest.h"
 #include "real/verify/algorithm.h"
 
@@ -17,12 +16,7 @@ const std::vector<Algorithm>& algorithms() {
 }
 
 const Algorithm& algorithm(const std::string& name) {
-  std::vector<std::string> known;
-  for (const Algorithm& each : algorithms()) {
-    if (each.name == name) return each;
-    known.push_back(each.name);
-  }
-  throw InputError("no verification algorithm \"" + name + "\"" + did_you_mean(name, known));
+  return named(algorithms(), name, "verification algorithm");
 }
 
 std::string unavailable(const Algorithm& algorithm) {

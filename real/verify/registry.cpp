@@ -1,4 +1,3 @@
-#include "models/error.h"
 #include "models/nearest.h"
 #include "real/verify/verifier.h"
 
@@ -13,13 +12,7 @@ const std::vector<VerifierInfo>& verifiers() {
 }
 
 const VerifierInfo& verifier(const std::string& name) {
-  std::vector<std::string> known;
-  for (const VerifierInfo& each : verifiers()) {
-    if (each.name == name) return each;
-    known.push_back(each.name);
-  }
-  throw InputError("no verifier \"" + name + "\"" + did_you_mean(name, known) +
-                   "; there are sha256 and mac");
+  return named(verifiers(), name, "verifier");
 }
 
 }  // namespace missive::verify

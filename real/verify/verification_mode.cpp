@@ -1,6 +1,5 @@
 #include "real/verify/verification_mode.h"
 
-#include "models/error.h"
 #include "models/nearest.h"
 
 namespace missive::verify {
@@ -15,13 +14,7 @@ const std::vector<VerificationMode>& verification_modes() {
 }
 
 const VerificationMode& verification_mode(const std::string& name) {
-  std::vector<std::string> known;
-  for (const VerificationMode& each : verification_modes()) {
-    if (each.name == name) return each;
-    known.push_back(each.name);
-  }
-  throw InputError("no mode of verification \"" + name + "\"" + did_you_mean(name, known) +
-                   "; there are eager and lazy");
+  return named(verification_modes(), name, "mode of verification");
 }
 
 }  // namespace missive::verify
