@@ -147,7 +147,8 @@ std::string RecordedEdits::text() const {
 
 std::vector<RecordedEdit> read_edits(const std::filesystem::path& file) {
   const std::string all = read_gzip(file, kMaxText, "list of edits",
-                                    "make it with `missive-sim experiments/update-coverage.json`");
+                                    "make it with `missive-sim experiments/update-coverage.json "
+                                    "--set /fit_recorded=false`");
   std::string_view text = all;
   if (cut(text, '\n') != kHeader)
     throw InputError(

@@ -85,6 +85,7 @@ class StructureRun {
       if (e_.backend != Backend::real) predicted = predict(p, facts);
       StructureCounts counted;
       if (e_.backend != Backend::sim) counted = count(p, to, from, predicted);
+      if (e_.backend != Backend::sim && from != nullptr && !invented(p.to)) edits_of(p.from, p.to);
       if (e_.backend == Backend::both) predict_told(p, facts, predicted);
       compare_structure(p, settings_, e_.backend == Backend::real ? nullptr : &predicted, counted,
                         static_cast<double>(content_of(facts)), result_.points[i]);
@@ -125,7 +126,8 @@ class StructureRun {
     return at->second;
   }
 
-  // What was learnt from, for those who do not have these trees.
+  // What was learnt from, and what other real updates were met, for those who do not have their
+  // trees.
   void keep_edits() const {
     RecordedEdits found;
     for (const auto& [image, edits] : edits_)

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <sstream>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,6 +18,7 @@
 #include "harness/schema.h"
 #include "harness/structure_cells.h"
 #include "harness/structure_compare.h"
+#include "harness/structure_edits.h"
 #include "harness/structure_run.h"
 #include "harness/structure_summary.h"
 #include "harness/structure_table.h"
@@ -313,6 +316,18 @@ TEST_F(SharedFiles, ASecondPredictionKnowsWhatTheyWentThroughInAnotherApplicatio
   const std::string text = structure_table(r, experiment(body));
   EXPECT_THAT(text, HasSubstr("fetch: strangers"));
   EXPECT_THAT(text, HasSubstr("held out to fetch, seen: 1 numbers"));
+}
+
+// Whoever counted an update can ship what was learnt there, whether it was learnt from or not.
+TEST_F(SharedFiles, EveryRealUpdateIsRecorded) {
+  const std::string other = R"("two@bookworm>two@bookworm-security")";
+  run(body_ + "[" + other + "]", out_);
+  std::map<std::string, int> changed;  // files, by the update
+  for (const RecordedEdit& e : read_edits(out_.path() / "edits.gz"))
+    for (const std::string& image : e.images) ++changed[image];
+  EXPECT_EQ(changed["one@bookworm>one@bookworm-security"], 2);
+  EXPECT_EQ(changed["two@bookworm>two@bookworm-security"], 2);
+  EXPECT_EQ(changed.size(), 2u);
 }
 
 TEST_F(SharedFiles, AnotherVersionOfTheSameApplicationIsNoOtherApplication) {

@@ -105,10 +105,11 @@ std::vector<std::uint64_t> draws_near(double network, const StructureFacts& from
                                       const std::vector<EditProfile>& profiles,
                                       const UpdateKnowledge& known = {});
 
-// With an interval that is at least so wide, relative to the value, on either side: of predictions
-// made so for as many other images, none was further off. By the argument of conformal prediction
-// (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005) that of one more image
-// is so with a probability of n / (n + 1), if they are exchangeable, however wrong the model is.
+// With an interval that is at least so wide, relative to the value, on either side. Let that be the
+// k-th smallest error of predictions made so for n other images. By the argument of conformal
+// prediction (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005) the error
+// of one more image is no larger with a probability of k / (n + 1), if they are exchangeable,
+// however wrong the model is: for nine in ten the 28th of thirty.
 Predicted widened(Predicted prediction, double relative);
 
 // Which of `pages` pages of a changed file are zeros by what is known before: digests of the pages

@@ -132,7 +132,6 @@ QUESTIONS = {
     "updates": "structure",
     "update-coverage": "structure",
     "update-blind": "structure",
-    "update-fresh": "structure",
     "zar-blocks-vs-strings": "commonality",
     "zar-versions": "commonality",
 }
