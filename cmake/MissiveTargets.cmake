@@ -1,8 +1,11 @@
-# missive_room(NAME DEPENDS target...)
+# missive_room(NAME DEPENDS target... [PRECOMPILED header...])
 #
 # Makes the static library missive_NAME from every .cpp below NAME/, a GoogleTest program NAME_test from
 # every *_test.cpp, a Google Benchmark program NAME_bench from every *_bench.cpp, and a test NAME_fuzz from every *_fuzz.cpp
-# that replays its seeds and mutations of them. A new file needs no edit here.
+# that replays its seeds and mutations of them. A new file needs no edit here. PRECOMPILED names headers of the room that are dear
+# and that most of its files reach (MissivePrecompiled.cmake).
+include(MissivePrecompiled)
+
 add_library(missive_options INTERFACE)
 target_compile_features(missive_options INTERFACE cxx_std_20)
 target_compile_options(missive_options INTERFACE
@@ -28,8 +31,13 @@ function(missive_shared_with_module)
   set_property(SOURCE ${shared} APPEND PROPERTY COMPILE_OPTIONS -fPIC -fvisibility=hidden)
 endfunction()
 
+# What is tested is optimised as it is in the program; the test itself need not be, and compiles sooner.
+function(missive_test_options target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 function(missive_room name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;PRECOMPILED" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   list(FILTER all EXCLUDE REGEX "/guests?/|/real/launch/(init|loader)/")  # built by rules of their own
   set(sources ${all})
@@ -37,6 +45,7 @@ function(missive_room name)
   add_library(missive_${name} STATIC ${sources})
   target_link_libraries(missive_${name} PUBLIC missive_options ${ARG_DEPENDS})
   missive_shared_with_module(${sources})
+  missive_precompile_room(missive_${name} HEADERS ${ARG_PRECOMPILED} SOURCES ${sources})
   if(NOT MISSIVE_TESTS)
     return()
   endif()
@@ -49,8 +58,8 @@ function(missive_room name)
   foreach(test IN LISTS tests)
     missive_program(${test} target)
     target_link_libraries(${target} PRIVATE missive_${name} GTest::gmock GTest::gtest_main)
-    # What is tested is optimised as it is in the program; the test itself need not be, and compiles sooner.
-    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    missive_test_options(${target})
+    missive_precompile_test(${target} ${test} HEADERS <gmock/gmock.h> <gtest/gtest.h> ${ARG_PRECOMPILED})
     add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS ${name})
   endforeach()
