@@ -4,8 +4,8 @@
 # every *_test.cpp, a Google Benchmark program NAME_bench from every *_bench.cpp, and a test NAME_fuzz from every *_fuzz.cpp
 # that replays its seeds and mutations of them. A new file needs no edit here. PRECOMPILED names headers of the room that are dear
 # and that most of its files reach; UNITY says that no two files of the room have the same name in their unnamed namespaces
-# (MissivePrecompiled.cmake).
-include(MissivePrecompiled)
+# (MissiveBuildOnce.cmake).
+include(MissiveBuildOnce)
 
 add_library(missive_options INTERFACE)
 target_compile_features(missive_options INTERFACE cxx_std_20)

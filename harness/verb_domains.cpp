@@ -37,10 +37,10 @@ struct ContainmentClaim {
   bool domains::Containment::*claim;
 };
 constexpr ContainmentClaim kClaims[] = {{"memory", &domains::Containment::memory},
-                             {"control", &domains::Containment::control},
-                             {"time", &domains::Containment::time},
-                             {"system_calls", &domains::Containment::system_calls},
-                             {"space", &domains::Containment::space}};
+                                        {"control", &domains::Containment::control},
+                                        {"time", &domains::Containment::time},
+                                        {"system_calls", &domains::Containment::system_calls},
+                                        {"space", &domains::Containment::space}};
 
 std::string claims_text(const domains::Containment& c, const char* separator) {
   std::string text;
