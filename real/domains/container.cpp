@@ -15,9 +15,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <sstream>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -262,15 +264,45 @@ std::string hybrid_mount() {
   return first_version ? found : std::string();
 }
 
+// Writes the service's program. Who executes a file that anybody has open for writing is refused
+// (ETXTBSY), and a child that another thread clones meanwhile has all that this process has open,
+// until it executes: so it is a child that opens this file, and nobody else ever does.
+void write_program(const std::filesystem::path& path) {
+  struct File {
+    const char* path;
+    std::span<const std::byte> rest;
+  } file{path.c_str(), shared_service_program()};
+  OwnedProcess writer;
+  writer.start(
+      kCrun, 0,
+      [](void* data) {
+        File& f = *static_cast<File*>(data);
+        const int fd = ::open(f.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0555);
+        while (fd >= 0 && !f.rest.empty()) {
+          const ssize_t n = ::write(fd, f.rest.data(), f.rest.size());
+          if (n <= 0) ::_exit(1);
+          f.rest = f.rest.subspan(static_cast<std::size_t>(n));
+        }
+        ::_exit(fd >= 0 && ::fchmod(fd, 0555) == 0 ? 0 : 1);
+      },
+      &file);
+  pollfd ended{writer.pidfd(), POLLIN, 0};
+  while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+  }
+  if (writer.end() != "exit status 0")
+    throw RunError(std::string(kCrun) + ": cannot write " + path.string());
+}
+
 // A folder for one container. All of a process are in one working directory: each such has a lock,
-// and with it a descriptor.
+// and with it a descriptor. There the program is, too, once for all of them.
 class Bundle {
  public:
   Bundle() : all_(shared()) {
     static std::atomic<std::uint64_t> made{0};
     // A child made by fork(2) goes on counting, in the same folder.
-    path_ = all_->path() / (all_->path().filename().string() + "-" + std::to_string(::getpid()) +
-                            "-" + std::to_string(made++));
+    const std::filesystem::path& all = all_->scratch.path();
+    path_ = all / (all.filename().string() + "-" + std::to_string(::getpid()) + "-" +
+                   std::to_string(made++));
     std::filesystem::create_directory(path_);
   }
   Bundle(const Bundle&) = delete;
@@ -280,19 +312,25 @@ class Bundle {
     std::filesystem::remove_all(path_, ignored);
   }
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path program() const { return all_->program(); }
 
  private:
+  struct Common {
+    Common() { write_program(program()); }
+    std::filesystem::path program() const { return scratch.path() / "service"; }
+    const measure::ScratchDirectory scratch;
+  };
   // Until the last container that has it is gone.
-  static std::shared_ptr<const measure::ScratchDirectory> shared() {
+  static std::shared_ptr<const Common> shared() {
     static std::mutex mutex;
-    static std::weak_ptr<const measure::ScratchDirectory> held;
+    static std::weak_ptr<const Common> held;
     const std::lock_guard lock(mutex);
     auto all = held.lock();
-    if (!all) held = all = std::make_shared<const measure::ScratchDirectory>();
+    if (!all) held = all = std::make_shared<const Common>();
     return all;
   }
 
-  std::shared_ptr<const measure::ScratchDirectory> all_;
+  std::shared_ptr<const Common> all_;
   std::filesystem::path path_;
 };
 
@@ -304,10 +342,7 @@ class CrunDomain final : public ContainerDomain {
       std::filesystem::create_directory(bundle / directory);
     }
     write(bundle / "config.json", oci_configuration());
-    const auto program = shared_service_program();
-    write(bundle / "rootfs/service",
-          {reinterpret_cast<const char*>(program.data()), program.size()});
-    std::filesystem::permissions(bundle / "rootfs/service", std::filesystem::perms(0555));
+    std::filesystem::create_hard_link(bundle_.program(), bundle / "rootfs/service");
     run(find_program("crun"),
         {"crun", "--cgroup-manager=disabled", "--root=" + (bundle / "state").string(), "run",
          "--bundle=" + bundle.string(), "--preserve-fds=1", bundle.filename()},
