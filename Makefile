@@ -2,11 +2,10 @@
 PRESET ?= release
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
-OPTIONS ?=
 PROGRAM := build/$(PRESET)/missive-sim
 
 # The first configuration speaks; later ones only if something is wrong. Tests need packages that `launch` does not install.
-CONFIGURE = cmake --preset $(PRESET) $(1) $(OPTIONS) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
+CONFIGURE = cmake --preset $(PRESET) $(1) $(if $(wildcard build/$(PRESET)/build.ninja),>/dev/null,)
 
 .PHONY: launch test build install bench lint docs fuzz setup clean
 

@@ -1,12 +1,8 @@
-# missive_room(NAME [UNITY] DEPENDS target... [PRECOMPILED header...])
+# missive_room(NAME DEPENDS target...)
 #
 # Makes the static library missive_NAME from every .cpp below NAME/, a GoogleTest program NAME_test from
 # every *_test.cpp, a Google Benchmark program NAME_bench from every *_bench.cpp, and a test NAME_fuzz from every *_fuzz.cpp
-# that replays its seeds and mutations of them. A new file needs no edit here. PRECOMPILED names headers of the room that are dear
-# and that most of its files reach; UNITY says that no two files of the room have the same name in their unnamed namespaces
-# (MissiveBuildOnce.cmake).
-include(MissiveBuildOnce)
-
+# that replays its seeds and mutations of them. A new file needs no edit here.
 add_library(missive_options INTERFACE)
 target_compile_features(missive_options INTERFACE cxx_std_20)
 target_compile_options(missive_options INTERFACE
@@ -27,21 +23,13 @@ endif()
 # What the Python module holds besides the program is compiled once, for both: as position-independent code. Hidden, because
 # calls then stay direct and the program's own code is the same but for this.
 function(missive_shared_with_module)
-  if(MISSIVE_SANITIZE)
-    return()  # no module there (MissivePython.cmake)
-  endif()
   set(shared ${ARGN})
   list(FILTER shared INCLUDE REGEX "/(models|real/zar)/|/real/fd\\.cpp$")
   set_property(SOURCE ${shared} APPEND PROPERTY COMPILE_OPTIONS -fPIC -fvisibility=hidden)
 endfunction()
 
-# What is tested is optimised as it is in the program; the test itself need not be, and compiles sooner.
-function(missive_test_options target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
-endfunction()
-
 function(missive_room name)
-  cmake_parse_arguments(ARG "UNITY" "" "DEPENDS;PRECOMPILED" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   list(FILTER all EXCLUDE REGEX "/guests?/|/real/launch/(init|loader)/")  # built by rules of their own
   set(sources ${all})
@@ -49,11 +37,6 @@ function(missive_room name)
   add_library(missive_${name} STATIC ${sources})
   target_link_libraries(missive_${name} PUBLIC missive_options ${ARG_DEPENDS})
   missive_shared_with_module(${sources})
-  set(unity)
-  if(ARG_UNITY)
-    set(unity UNITY)
-  endif()
-  missive_precompile_room(missive_${name} ${unity} HEADERS ${ARG_PRECOMPILED} SOURCES ${sources})
   if(NOT MISSIVE_TESTS)
     return()
   endif()
@@ -66,8 +49,8 @@ function(missive_room name)
   foreach(test IN LISTS tests)
     missive_program(${test} target)
     target_link_libraries(${target} PRIVATE missive_${name} GTest::gmock GTest::gtest_main)
-    missive_test_options(${target})
-    missive_precompile_test(${target} ${test} HEADERS <gmock/gmock.h> <gtest/gtest.h> ${ARG_PRECOMPILED})
+    # What is tested is optimised as it is in the program; the test itself need not be, and compiles sooner.
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
     add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${target} PROPERTIES TIMEOUT 300 LABELS ${name})
   endforeach()

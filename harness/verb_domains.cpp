@@ -25,26 +25,26 @@ namespace missive::harness {
 
 namespace {
 
-struct DomainsCommand {
+struct RunCommand {
   std::string name, entry = "hash", size = "4KiB";
   std::string format = "table";
   int calls = 1000;
   std::uint64_t seed = 1;
 };
 
-struct ContainmentClaim {
+struct Claim {
   const char* name;
   bool domains::Containment::*claim;
 };
-constexpr ContainmentClaim kClaims[] = {{"memory", &domains::Containment::memory},
-                                        {"control", &domains::Containment::control},
-                                        {"time", &domains::Containment::time},
-                                        {"system_calls", &domains::Containment::system_calls},
-                                        {"space", &domains::Containment::space}};
+constexpr Claim kClaims[] = {{"memory", &domains::Containment::memory},
+                             {"control", &domains::Containment::control},
+                             {"time", &domains::Containment::time},
+                             {"system_calls", &domains::Containment::system_calls},
+                             {"space", &domains::Containment::space}};
 
 std::string claims_text(const domains::Containment& c, const char* separator) {
   std::string text;
-  for (const ContainmentClaim& claim : kClaims)
+  for (const Claim& claim : kClaims)
     if (c.*claim.claim) text += (text.empty() ? "" : separator) + std::string(claim.name);
   return text;
 }
@@ -113,7 +113,7 @@ ExitStatus list(const std::string& format, Terminal& terminal) {
       check_interrupt();
       const std::string why_not = m.unavailable();
       Json claims = Json::object();
-      for (const ContainmentClaim& claim : kClaims) claims[claim.name] = m.claims.*claim.claim;
+      for (const Claim& claim : kClaims) claims[claim.name] = m.claims.*claim.claim;
       all.push_back(Json{{"name", m.name},
                          {"what", m.what},
                          {"available", why_not.empty() ? Json(true) : Json(why_not)},
@@ -148,7 +148,7 @@ ExitStatus list(const std::string& format, Terminal& terminal) {
 }
 
 // Creates one domain, checks its reply against the native service's, and says what it took.
-ExitStatus run(const DomainsCommand& command, Terminal& terminal) {
+ExitStatus run(const RunCommand& command, Terminal& terminal) {
   const domains::Mechanism& m = domains::mechanism(command.name);
   const domains::Entry entry = entry_of(command.entry);
   const std::size_t size = size_of(command.size);
@@ -208,7 +208,7 @@ ExitStatus execute(const std::string& program, const std::vector<std::string>& a
 }
 
 // What valgrind is made to run (real/domains/cells/instructions.h).
-ExitStatus counted(const DomainsCommand& command) {
+ExitStatus counted(const RunCommand& command) {
   const domains::Mechanism& m = domains::mechanism(command.name);
   if (const std::string why_not = m.unavailable(); !why_not.empty())
     throw NotAvailable(m.name + ": " + why_not);
@@ -216,13 +216,13 @@ ExitStatus counted(const DomainsCommand& command) {
   return ExitStatus::ok;
 }
 
-void add_list(Verb& domains, const std::shared_ptr<DomainsCommand>& command) {
+void add_list(Verb& domains, const std::shared_ptr<RunCommand>& command) {
   Verb& verb = domains.add("list", "name, whether it runs here, what it claims");
   add_format(verb, command->format);
   verb.action = [command](Terminal& terminal) { return list(command->format, terminal); };
 }
 
-void add_run(Verb& domains, const std::shared_ptr<DomainsCommand>& command) {
+void add_run(Verb& domains, const std::shared_ptr<RunCommand>& command) {
   Verb& verb = domains.add("run", "create one domain and call it");
   verb.option("NAME", command->name, "mechanism, as listed", {.required = true});
   verb.option("--entry", command->entry,
@@ -252,7 +252,7 @@ void add_exec(Verb& domains) {
   };
 }
 
-void add_counted(Verb& domains, const std::shared_ptr<DomainsCommand>& command) {
+void add_counted(Verb& domains, const std::shared_ptr<RunCommand>& command) {
   Verb& verb = domains.add("counted", "for valgrind: a kernel natively, in the domain, and null");
   verb.hidden = true;
   verb.option("NAME", command->name, "mechanism, as listed", {.required = true});
@@ -267,7 +267,7 @@ void add_counted(Verb& domains, const std::shared_ptr<DomainsCommand>& command) 
 void add_domains_verb(Verb& program) {
   Verb& domains = program.add(
       "domains", "list isolation mechanisms, call one, or run a program in this process");
-  const auto command = std::make_shared<DomainsCommand>();
+  const auto command = std::make_shared<RunCommand>();
   add_list(domains, command);
   add_run(domains, command);
   add_exec(domains);
