@@ -290,7 +290,7 @@ void write_program(const std::filesystem::path& path) {
   while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
   }
   if (writer.end() != "exit status 0")
-    throw RunError(std::string(kCrun) + ": cannot write " + path.string());
+    throw RunError(std::string(kCrun) + ": cannot write " + path.string() + "; is the disk full?");
 }
 
 // A folder for one container. All of a process are in one working directory: each such has a lock,
